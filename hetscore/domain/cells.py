@@ -1,0 +1,128 @@
+"""Cells as columns, with the classes of membranous staining and its pattern."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class MembraneClass(IntEnum):
+    """Membranous staining of one cell. UNSCORED means it could not be measured; it is never silently 0."""
+
+    UNSCORED = -1
+    NEGATIVE = 0
+    FAINT = 1
+    MODERATE = 2
+    STRONG = 3
+
+    @property
+    def label(self) -> str:
+        """As written in reports: 0, 1+, 2+, 3+ or unscored."""
+        return "unscored" if self is MembraneClass.UNSCORED else ("0", "1+", "2+", "3+")[self]
+
+
+class MembranePattern(IntEnum):
+    """Which sides of the cell are stained."""
+
+    NONE = 0
+    PARTIAL = 1
+    LATERAL = 2
+    BASOLATERAL = 3
+    COMPLETE = 4
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Cells as columns, all of length n, in level-0 pixels. `measure_cells` makes it, `merge_cells` joins it."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    """Centroid of the nucleus."""
+    fragment: NDArray[np.int32]
+    """`Fragment.id`; 0 until the cell is given to a fragment."""
+    nucleus_area_um2: NDArray[np.float32]
+    p_tumor: NDArray[np.float32]
+    membrane_od: NDArray[np.float32]
+    """DAB optical density of the membrane line above the cell's own cytoplasm; NaN where not measurable."""
+    membrane_completeness: NDArray[np.float32]
+    """Stained share of the membrane's length, [0, 1]."""
+    membrane_arc: NDArray[np.float32]
+    """Longest stained arc as a share of the membrane's length, [0, 1]."""
+    membrane_pattern: NDArray[np.int8]
+    """`MembranePattern`."""
+    cytoplasm_od: NDArray[np.float32]
+    nucleus_od: NDArray[np.float32]
+    """DAB optical density in the cytoplasm and over the nucleus."""
+    membrane_class: NDArray[np.int8]
+    """`MembraneClass`."""
+    p_class: NDArray[np.float32]
+    """(n, 4), probability of 0, 1+, 2+, 3+; zeros where unscored."""
+    outline_xy: NDArray[np.float32]
+    """(m, 2), the outlines of all cells one after another, level-0 pixels."""
+    outline_start: NDArray[np.int64]
+    """(n + 1,), outline of cell i is ``outline_xy[outline_start[i]:outline_start[i + 1]]``."""
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def outline(self, index: int) -> NDArray[np.float32]:
+        """Outline of one cell, (k, 2) level-0 pixels."""
+        return self.outline_xy[self.outline_start[index] : self.outline_start[index + 1]]
+
+    def take(self, index: NDArray[Any]) -> Cells:
+        """Return the cells chosen by a boolean mask or by positions, in that order."""
+        positions = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        start, stop = self.outline_start[positions], self.outline_start[positions + 1]
+        lengths = stop - start
+        outline_start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        rows = np.arange(outline_start[-1]) - np.repeat(outline_start[:-1] - start, lengths)
+        columns = {name: getattr(self, name)[positions] for name in CELL_COLUMNS}
+        return Cells(**columns, outline_xy=self.outline_xy[rows], outline_start=outline_start)
+
+    def with_columns(self, **columns: NDArray[Any]) -> Self:
+        """Return the cells with some columns replaced."""
+        return replace(self, **columns)
+
+
+CELL_COLUMNS = tuple(f.name for f in fields(Cells) if not f.name.startswith("outline"))
+"""Names of the columns that hold one row a cell."""
+
+
+def join_cells(parts: Sequence[Cells]) -> Cells:
+    """Put several `Cells` one after another, in the given order."""
+    if not parts:
+        return empty_cells()
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in CELL_COLUMNS}
+    lengths = np.concatenate([np.diff(part.outline_start) for part in parts])
+    return Cells(
+        **columns,
+        outline_xy=np.concatenate([part.outline_xy for part in parts]),
+        outline_start=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    )
+
+
+def empty_cells() -> Cells:
+    """Make a `Cells` of no cells."""
+    f4, i1 = np.zeros(0, np.float32), np.zeros(0, np.int8)
+    return Cells(
+        x=np.zeros(0),
+        y=np.zeros(0),
+        fragment=np.zeros(0, np.int32),
+        nucleus_area_um2=f4,
+        p_tumor=f4,
+        membrane_od=f4,
+        membrane_completeness=f4,
+        membrane_arc=f4,
+        membrane_pattern=i1,
+        cytoplasm_od=f4,
+        nucleus_od=f4,
+        membrane_class=i1,
+        p_class=np.zeros((0, 4), np.float32),
+        outline_xy=np.zeros((0, 2), np.float32),
+        outline_start=np.zeros(1, np.int64),
+    )

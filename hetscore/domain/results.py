@@ -1,0 +1,79 @@
+"""What the reports are made of: slides analysed, pictures, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hetscore.domain.cells import Cells
+from hetscore.domain.image import Fragment, Rgb, SlideInfo, Thumbnail
+from hetscore.domain.scores import CaseScore
+from hetscore.geometry import Box
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Where the tissue went: analysed + excluded + failed = tissue."""
+
+    tissue_mm2: float
+    analysed_mm2: float
+    excluded_mm2: Mapping[str, float]
+    failed_mm2: float
+
+
+@dataclass(frozen=True)
+class SlideResult:
+    """One slide of a case, analysed: what the reports draw."""
+
+    info: SlideInfo
+    sha256: str
+    fragments: tuple[Fragment, ...]
+    cells: Cells
+    coverage: Coverage
+    thumbnail: Thumbnail | None
+    dropped: Mapping[str, int]
+    """Pieces not taken for fragments, by reason."""
+    failed_tiles: tuple[str, ...]
+    """One line for each tile that could not be analysed."""
+    flags: tuple[str, ...]
+    """Slide-level doubts; a blocking one means that no cell was analysed."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A field of the slide to look at, with the box it shows."""
+
+    slide: str
+    bounds: Box
+    """Level-0 pixels."""
+    rgb: Rgb
+    mpp: float
+    """Microns per pixel of `rgb`."""
+    caption: str
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result came about."""
+
+    hetscore_version: str
+    model: str
+    model_sha256: str
+    calibration: str
+    device: str
+    started: str
+    """ISO 8601, UTC."""
+    seconds: float
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """Everything the exporters need; they read no slide."""
+
+    score: CaseScore
+    slides: tuple[SlideResult, ...]
+    pictures: tuple[Picture, ...]
+    """Decisive fields, in the order of `CaseScore.decisive`."""
+    provenance: Provenance

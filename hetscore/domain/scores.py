@@ -1,0 +1,176 @@
+"""Scores, status and labels of fragments and cases, each with the row of the table that decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from hetscore.geometry import Box
+
+
+class Her2Score(IntEnum):
+    """HER2 IHC score of a fragment or case; a different type from `MembraneClass` on purpose."""
+
+    ZERO = 0
+    ONE_PLUS = 1
+    TWO_PLUS = 2
+    THREE_PLUS = 3
+
+    @property
+    def label(self) -> str:
+        """As written in reports: 0, 1+, 2+ or 3+."""
+        return ("0", "1+", "2+", "3+")[self]
+
+
+class IshResult(StrEnum):
+    """Result of in-situ hybridisation; unknown is a value, never guessed."""
+
+    AMPLIFIED = "amplified"
+    NOT_AMPLIFIED = "not-amplified"
+    UNKNOWN = "unknown"
+
+
+class Her2Status(StrEnum):
+    """HER2 status of a case: IHC and ISH together, by a named rule set."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    EQUIVOCAL = "equivocal"
+    NOT_ASSESSABLE = "not-assessable"
+
+
+class CaseLabel(StrEnum):
+    """The answer."""
+
+    HOMO = "homo-HER2"
+    HETERO = "hetero-HER2"
+    INDETERMINATE = "indeterminate"
+    NOT_APPLICABLE = "not-applicable"
+    NOT_ASSESSABLE = "not-assessable"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A value and the row of the table that gave it."""
+
+    value: str
+    rule: str
+    """Name of the row."""
+    text: str
+    """The row's sentence, as shown to the reader."""
+
+
+@dataclass(frozen=True)
+class NegativeCluster:
+    """Connected tumor cells below 2+: what makes a positive case hetero."""
+
+    fragment: int
+    slide: str
+    n_cells: int
+    x: float
+    y: float
+    """Centroid, level-0 pixels."""
+    bounds: Box
+    """Level-0 pixels, nuclei included."""
+
+
+@dataclass(frozen=True)
+class FragmentScore:
+    """What one fragment says."""
+
+    fragment: int
+    slide: str
+    area_mm2: float
+    n_cells: int
+    """All cells found, tumor or not."""
+    n_tumor: int
+    """Tumor cells, the unscored included."""
+    n_unscored: int
+    counts: tuple[int, int, int, int]
+    """Scored tumor cells of class 0, 1+, 2+, 3+."""
+    largest_cluster: tuple[int, int, int]
+    """Size of the largest connected cluster of tumor cells of at least 1+, 2+, 3+."""
+    is_assessable: bool
+    score: Her2Score | None
+    """None where the fragment is not assessable; the reason is in `decision`."""
+    decision: Decision
+    negative_clusters: tuple[NegativeCluster, ...]
+    """Connected tumor cells below 2+, largest first."""
+    flags: tuple[str, ...] = ()
+
+    @property
+    def n_overexpressed(self) -> int:
+        """Tumor cells of class 2+ or 3+."""
+        return self.counts[2] + self.counts[3]
+
+    @property
+    def n_negative(self) -> int:
+        """Scored tumor cells below 2+."""
+        return self.counts[0] + self.counts[1]
+
+
+@dataclass(frozen=True)
+class Decisive:
+    """One place that made or nearly made the label."""
+
+    kind: str
+    """"cell", "cluster" or "fragment"."""
+    fragment: int
+    slide: str
+    x: float
+    y: float
+    n_cells: int
+    text: str
+    bounds: Box
+
+
+@dataclass(frozen=True)
+class CutoffRow:
+    """One row of the cut-off sweep: would the case be homo if `cutoff` percent were enough."""
+
+    cutoff: int
+    """Percent, 30 to 100."""
+    pooled: bool
+    """Share of all tumor cells of the case."""
+    worst_fragment: bool
+    """Smallest share among tumor fragments."""
+    fragments: bool
+    """Share of tumor fragments scoring 2+ or 3+."""
+
+
+@dataclass(frozen=True)
+class IshData:
+    """What is known of the ISH test of a case."""
+
+    result: IshResult = IshResult.UNKNOWN
+    her2_copies: float | None = None
+    cep17_copies: float | None = None
+    n_cells: int | None = None
+
+
+@dataclass(frozen=True)
+class CaseScore:
+    """The answer for a case and everything it rests on that needs no pixels."""
+
+    case_id: str
+    label: CaseLabel
+    literal_label: CaseLabel
+    is_provisional: bool
+    reason: str
+    """One sentence a pathologist can read."""
+    score: Her2Score | None
+    score_decision: Decision
+    ish: IshData
+    status: Her2Status
+    status_decision: Decision
+    guideline: str
+    rule_set: str
+    fragments: tuple[FragmentScore, ...]
+    cutoff_sweep: tuple[CutoffRow, ...]
+    decisive: tuple[Decisive, ...]
+    flags: tuple[str, ...]
+
+    @property
+    def tumor_fragments(self) -> tuple[FragmentScore, ...]:
+        """Fragments that vote: with tumor and assessable."""
+        return tuple(f for f in self.fragments if f.is_assessable)

@@ -1,0 +1,50 @@
+"""The one registry of doubts: every flag a cell, fragment or case can carry, each with the sentence a reader sees.
+
+A flag never changes a number by itself; whoever sets one says what was seen, whoever reads a report sees why to be
+careful. To add a doubt, add a row to `FLAGS`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How a flag is shown: a note, a caution, or the reason why there is no label."""
+
+    NOTE = "note"
+    CAUTION = "caution"
+    BLOCKING = "blocking"
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One doubt: its name in case.json, how serious it is, and its sentence in the report."""
+
+    name: str
+    severity: Severity
+    text: str
+
+
+_ROWS = (
+    Flag("no-tissue", Severity.BLOCKING, "No tissue was found on the slide."),
+    Flag("no-tumor", Severity.BLOCKING, "No fragment holds enough tumor cells to be judged."),
+    Flag("not-brightfield", Severity.BLOCKING, "The slide is not a brightfield image (dark background)."),
+    Flag("wrong-stain", Severity.BLOCKING, "The slide does not look like hematoxylin and DAB (HER2 IHC)."),
+    Flag("coarse-resolution", Severity.BLOCKING, "The pixels are too coarse to measure a membrane."),
+    Flag("failed-tiles", Severity.CAUTION, "Some tiles could not be read; the case cannot be homo-HER2."),
+    Flag("slide-failed", Severity.BLOCKING, "A slide of the case could not be read; the case is not assessable."),
+    Flag("few-tumor-cells", Severity.CAUTION, "A fragment holds fewer than 100 tumor cells: read with caution."),
+    Flag("limited-sampling", Severity.CAUTION, "Fewer than 4 tumor fragments, or fewer than 200 tumor cells."),
+    Flag("many-unscored", Severity.CAUTION, "More than a tenth of the tumor cells could not be scored."),
+    Flag("ish-needed", Severity.CAUTION, "HER2 IHC 2+ without an ISH result: the status is equivocal."),
+    Flag("ish-discordant", Severity.CAUTION, "IHC and ISH disagree; the rule set decided."),
+    Flag("sub-cluster-stain", Severity.NOTE, "Stained tumor cells exist that do not form a cluster of five."),
+    Flag("uncalibrated", Severity.CAUTION, "No site calibration: the label is provisional."),
+    Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analysed."),
+    Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artefacts and not analysed."),
+    Flag("opaque-particles", Severity.NOTE, "Opaque particles were excluded from the tissue."),
+)
+
+FLAGS: dict[str, Flag] = {flag.name: flag for flag in _ROWS}
