@@ -70,6 +70,11 @@ class Cells:
     def __len__(self) -> int:
         return len(self.x)
 
+    @property
+    def is_tumor(self) -> NDArray[np.bool_]:
+        """Which cells count as tumor cells: those more likely tumor than not."""
+        return self.p_tumor >= 0.5
+
     def outline(self, index: int) -> NDArray[np.float32]:
         """Outline of one cell, (k, 2) level-0 pixels."""
         return self.outline_xy[self.outline_start[index] : self.outline_start[index + 1]]

@@ -169,6 +169,8 @@ class CaseScore:
     cutoff_sweep: tuple[CutoffRow, ...]
     decisive: tuple[Decisive, ...]
     flags: tuple[str, ...]
+    ish_decision: Decision | None = None
+    """How `ish.result` was read: given by the laboratory, or from copies."""
 
     @property
     def tumor_fragments(self) -> tuple[FragmentScore, ...]:

@@ -1,0 +1,198 @@
+"""Settings of a run and the model it uses, read from TOML and checked in full before any slide is opened.
+
+Each stage's parameters stand beside the stage; this file only gathers them, so a settings file has one table a stage,
+such as ``[tissue]`` with ``halo_um = 25``. All faults are reported at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from dataclasses import dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from hetscore.errors import HetscoreError, ModelError, UsageError
+from hetscore.fragments import FragmentParams
+from hetscore.membrane import MembraneParams
+from hetscore.quality import QualityParams
+from hetscore.scoring.case import CaseParams
+from hetscore.scoring.cell import OrdinalModel
+from hetscore.scoring.fragment import FragmentParams as FragmentScoreParams
+from hetscore.scoring.guidelines import GUIDELINES
+from hetscore.scoring.status import RULE_SETS
+from hetscore.segmenters import SEGMENTERS
+from hetscore.segmenters.watershed import FEATURES, LogisticModel, WatershedParams
+from hetscore.stain import StainVectors
+from hetscore.tiling import ALIGN_PX, TilingParams
+from hetscore.tissue import TissueParams
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can change a result; written into run.json and case.json."""
+
+    model: str = "watershed"
+    """Folder under models/, or a path."""
+    guideline: str = "gastric-biopsy"
+    """Seed of the project: Yagi 2019, endoscopic biopsies. Never inferred from the slide."""
+    rule_set: str = "yagi-2019"
+    """What counts as HER2-positive."""
+    mpp: float | None = None
+    """Microns per level-0 pixel where the cases table gives none; outranks the file."""
+    quality: QualityParams = field(default_factory=QualityParams)
+    tissue: TissueParams = field(default_factory=TissueParams)
+    fragments: FragmentParams = field(default_factory=FragmentParams)
+    tiling: TilingParams = field(default_factory=TilingParams)
+    watershed: WatershedParams = field(default_factory=WatershedParams)
+    membrane: MembraneParams = field(default_factory=MembraneParams)
+    fragment_score: FragmentScoreParams = field(default_factory=FragmentScoreParams)
+    case_score: CaseParams = field(default_factory=CaseParams)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values, fit for JSON."""
+        plain: dict[str, Any] = _SETTINGS.dump_python(self, mode="json")
+        return plain
+
+
+_SETTINGS = TypeAdapter(Settings)
+
+
+def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: ANN401 - checked by pydantic below
+    """Read settings from a TOML file and the command line; the command line wins.
+
+    Parameters
+    ----------
+    path : Path, optional
+        TOML file with any of the fields of `Settings`.
+    **given
+        Fields named on the command line; None means not named.
+
+    Returns
+    -------
+    Settings
+        Complete and checked.
+
+    Raises
+    ------
+    UsageError
+        With every unknown name and every bad value, one a line.
+    """
+    where = str(path) if path else "command line"
+    values = _read_toml(path, UsageError) if path else {}
+    values |= {name: value for name, value in given.items() if value is not None}
+    faults = _find_unknown(values, Settings, "")
+    try:
+        settings = _SETTINGS.validate_python(_known_only(values, Settings))
+    except ValidationError as error:
+        faults += [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}, got {e['input']!r}" for e in error.errors()]
+    else:
+        faults += _find_bad_choices(settings)
+    if faults:
+        raise UsageError(f"{where}: " + "; ".join(faults))
+    return settings
+
+
+def _read_toml(path: Path, error_type: type[HetscoreError]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise error_type(f"{path}: no such file; expected a TOML file. Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise error_type(f"{path}: not valid TOML ({error}). Mend the line named.") from None
+
+
+def _find_unknown(values: dict[str, Any], kind: type[Any], prefix: str) -> list[str]:
+    """Names in `values` that `kind` does not have, with those it has."""
+    types = get_type_hints(kind)
+    faults = []
+    for name, value in values.items():
+        if name not in types:
+            faults.append(f"unknown setting {prefix}{name}; known: {', '.join(sorted(types))}")
+        elif isinstance(value, dict) and is_dataclass(types[name]):
+            faults += _find_unknown(value, types[name], f"{prefix}{name}.")
+    return faults
+
+
+def _known_only(values: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
+    known = {f.name for f in fields(kind)}
+    return {name: value for name, value in values.items() if name in known}
+
+
+def _find_bad_choices(settings: Settings) -> list[str]:
+    faults = []
+    if settings.guideline not in GUIDELINES:
+        faults.append(f"guideline {settings.guideline!r}; expected one of {', '.join(sorted(GUIDELINES))}")
+    if settings.rule_set not in RULE_SETS:
+        faults.append(f"rule_set {settings.rule_set!r}; expected one of {', '.join(sorted(RULE_SETS))}")
+    if settings.tiling.core_px < ALIGN_PX or settings.tiling.core_px % ALIGN_PX:
+        faults.append(f"tiling.core_px {settings.tiling.core_px}; expected a positive multiple of {ALIGN_PX}")
+    return faults
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model folder, read: what the segmenter, the stain and the cell class were calibrated to."""
+
+    name: str
+    kind: str
+    """Which segmenter, a key of `SEGMENTERS`."""
+    sha256: str
+    """Of model.toml."""
+    stain: StainVectors
+    tumor: LogisticModel
+    membrane: OrdinalModel
+
+
+def models_folder() -> Path:
+    """Return where the shipped models lie: inside the installed package, or beside it in a source checkout."""
+    inside = Path(__file__).parent / "models"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "models"
+
+
+def load_model(name: str) -> Model:
+    """Read and check a model folder.
+
+    Parameters
+    ----------
+    name : str
+        Folder under `models_folder`, or a path to a folder.
+
+    Returns
+    -------
+    Model
+        Checked.
+
+    Raises
+    ------
+    ModelError
+        If the folder or its model.toml is missing or does not say what it must.
+    """
+    folder = Path(name) if Path(name).is_dir() else models_folder() / name
+    if not folder.is_dir():
+        known = sorted(p.name for p in models_folder().iterdir() if p.is_dir())
+        raise ModelError(f"{name}: no such model; expected one of {', '.join(known)}, or a folder. Check --model.")
+    card = folder / "model.toml"
+    values = _read_toml(card, ModelError)
+    try:
+        return _parse_model(values, hashlib.sha256(card.read_bytes()).hexdigest())
+    except (KeyError, ValueError) as error:
+        raise ModelError(f"{card}: {error}; expected the card of docs/models.md. Mend or reinstall it.") from None
+
+
+def _parse_model(values: dict[str, Any], sha256: str) -> Model:
+    if values["kind"] not in SEGMENTERS:
+        raise ValueError(f"kind {values['kind']!r} is none of {', '.join(SEGMENTERS)}")
+    tumor = TypeAdapter(LogisticModel).validate_python(values["tumor"])
+    if tumor.names != FEATURES:
+        raise ValueError(f"tumor.names are {tumor.names}, not those of this version")
+    return Model(
+        name=values["name"],
+        kind=values["kind"],
+        sha256=sha256,
+        stain=TypeAdapter(StainVectors).validate_python(values["stain"]),
+        tumor=tumor,
+        membrane=TypeAdapter(OrdinalModel).validate_python(values["membrane"]),
+    )

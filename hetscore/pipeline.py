@@ -1,0 +1,330 @@
+"""The order of the stages; the only file that knows it.
+
+Path -> Slide -> Thumbnail -> TissueMask -> Fragments -> Tile* -> TileImage* -> TileLabels* -> Cells -> FragmentScore*
+-> CaseScore -> CaseResult. Stages never import one another; here their results are handed on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hetscore import __version__
+from hetscore.config import Model, Settings
+from hetscore.domain import (
+    CaseInput,
+    CaseResult,
+    CaseScore,
+    Cells,
+    Coverage,
+    Fragments,
+    MppSource,
+    Picture,
+    Provenance,
+    SlideInput,
+    SlideResult,
+    SlideRole,
+    Thumbnail,
+    Tile,
+    TileImage,
+    TissueMask,
+    empty_cells,
+)
+from hetscore.errors import SlideError
+from hetscore.fragments import find_fragments
+from hetscore.geometry import Box
+from hetscore.membrane import measure_cells
+from hetscore.merging import merge_cells
+from hetscore.quality import find_opaque, find_refusals
+from hetscore.scoring.case import score_case as decide_case
+from hetscore.scoring.cell import classify_cells
+from hetscore.scoring.fragment import score_fragment
+from hetscore.scoring.guidelines import GUIDELINES
+from hetscore.scoring.status import RULE_SETS
+from hetscore.segmenters import Segmenter
+from hetscore.segmenters.watershed import Watershed
+from hetscore.slides import Slide, hash_slide, open_slide
+from hetscore.stain import Stain, find_white
+from hetscore.tiling import plan_tiles
+from hetscore.tissue import find_tissue
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being worked on, how many tiles are done and how many there are."""
+
+
+def _no_progress(_what: str, _done: int, _total: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class ScoredCase:
+    """What came of a case: a result, unless no slide of it could be read, and the slides that failed."""
+
+    result: CaseResult | None
+    failed_slides: tuple[tuple[SlideInput, str], ...]
+    """Slide and reason."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stays the same over the cases of a run."""
+
+    settings: Settings
+    model: Model
+    workers: int = 1
+    """Threads that analyse tiles; never changes a result."""
+    progress: Progress = _no_progress
+
+
+def score_case(case: CaseInput, run: Run) -> ScoredCase:
+    """Score one case from its slides.
+
+    Parameters
+    ----------
+    case : CaseInput
+        The case as named by the user; only its HER2 slides are read.
+    run : Run
+        Settings, model and workers.
+
+    Returns
+    -------
+    ScoredCase
+        A slide that cannot be read makes the case not assessable, the others are analysed all the same. Without any
+        readable slide there is no result.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    cv2.setNumThreads(1)  # the workers are the parallelism; nested threads only get in their way
+    slides: list[SlideResult] = []
+    failed: list[tuple[SlideInput, str]] = []
+    for slide in (s for s in case.slides if s.role is SlideRole.HER2):
+        first_id = 1 + sum(len(s.fragments) for s in slides)
+        try:
+            slides.append(analyse_slide(slide, run, first_id))
+        except SlideError as error:
+            failed.append((slide, str(error)))
+    if not slides:
+        return ScoredCase(None, tuple(failed))
+    score = _decide(case, slides, is_slide_missing=bool(failed), run=run)
+    pictures = tuple(_take_pictures(score, case, run))
+    provenance = Provenance(
+        hetscore_version=__version__,
+        model=run.model.name,
+        model_sha256=run.model.sha256,
+        calibration=run.model.membrane.id,
+        device="cpu",
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - clock, 1),
+        settings=run.settings.as_dict(),
+    )
+    return ScoredCase(CaseResult(score, tuple(slides), pictures, provenance), tuple(failed))
+
+
+def _decide(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
+    """From cells to the label: everything after the last pixel."""
+    settings = run.settings
+    guideline, rule_set = GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set]
+    fragments = [
+        score_fragment(f, _cells_of(slide, f.id), slide.info.mpp or 0.0, guideline, settings.fragment_score)
+        for slide in slides
+        for f in slide.fragments
+    ]
+    missing = ("slide-failed",) if is_slide_missing else ()
+    return decide_case(
+        case.case_id,
+        fragments,
+        case.ish,
+        guideline=guideline,
+        rule_set=rule_set,
+        slide_flags=(*missing, *(flag for slide in slides for flag in slide.flags)),
+        n_failed_tiles=sum(len(slide.failed_tiles) for slide in slides),
+        params=settings.case_score,
+    )
+
+
+def _cells_of(slide: SlideResult, fragment: int) -> Cells:
+    """Cells of one fragment: a slice, since cells are sorted by fragment."""
+    start, stop = np.searchsorted(slide.cells.fragment, [fragment, fragment + 1])
+    return slide.cells.take(np.arange(start, stop))
+
+
+def analyse_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> SlideResult:
+    """Find and measure the cells of one slide.
+
+    Parameters
+    ----------
+    slide_input : SlideInput
+        The slide as named by the user.
+    run : Run
+        Settings, model and workers.
+    first_id : int, optional
+        Number of the slide's first fragment within the case.
+
+    Returns
+    -------
+    SlideResult
+        A slide that is no HER2 IHC, too coarse or empty has blocking flags and no cells.
+
+    Raises
+    ------
+    SlideError
+        If the slide cannot be read or its microns per pixel are not known.
+    """
+    settings = run.settings
+    mpp, source = _given_mpp(slide_input, settings)
+    with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
+        sha256 = hash_slide(slide_input.path)
+        thumbnail = slide.thumbnail(settings.tissue.mpp)
+        white = find_white(thumbnail.rgb)
+        refusals = find_refusals(thumbnail, white, settings.quality)
+        if refusals:
+            return _refused(slide, sha256, thumbnail, refusals)
+        if slide.require_mpp() > settings.tiling.max_mpp:
+            return _refused(slide, sha256, thumbnail, ("coarse-resolution",))
+        opaque = find_opaque(thumbnail, white, settings.quality)
+        tissue = find_tissue(thumbnail, white, {"opaque-particles": opaque}, settings.tissue)
+        fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
+        cells, failed = _analyse_tiles(slide, fragments, Stain(white, run.model.stain), run)
+        return SlideResult(
+            info=slide.info,
+            sha256=sha256,
+            fragments=fragments.items,
+            cells=cells,
+            coverage=measure_coverage(tissue, fragments, [tile for tile, _ in failed]),
+            thumbnail=thumbnail,
+            dropped=fragments.dropped,
+            failed_tiles=tuple(f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}" for tile, why in failed),
+            flags=_slide_flags(tissue, fragments, bool(failed)),
+        )
+
+
+def _given_mpp(slide: SlideInput, settings: Settings) -> tuple[float | None, MppSource | None]:
+    """Microns per pixel given by the user: the cases table outranks the command line."""
+    if slide.mpp is not None:
+        return slide.mpp, MppSource.CASES_TABLE
+    if settings.mpp is not None:
+        return settings.mpp, MppSource.COMMAND_LINE
+    return None, None
+
+
+def _refused(slide: Slide, sha256: str, thumbnail: Thumbnail, flags: tuple[str, ...]) -> SlideResult:
+    """Report a slide that was looked at but must not be analysed."""
+    nothing = Coverage(tissue_mm2=0.0, analysed_mm2=0.0, excluded_mm2={}, failed_mm2=0.0)
+    return SlideResult(slide.info, sha256, (), empty_cells(), nothing, thumbnail, {}, (), flags)
+
+
+def _slide_flags(tissue: TissueMask, fragments: Fragments, has_failed_tiles: bool) -> tuple[str, ...]:
+    seen = {
+        "no-tissue": not fragments.items,
+        "dropped-specks": fragments.dropped["dust"] > 0,
+        "dropped-edges": fragments.dropped["edge"] > 0,
+        "opaque-particles": any(mask.any() for mask in tissue.excluded.values()),
+        "failed-tiles": has_failed_tiles,
+    }
+    return tuple(name for name, is_set in seen.items() if is_set)
+
+
+def _analyse_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -> tuple[Cells, list[tuple[Tile, str]]]:
+    """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
+    segmenter = make_segmenter(run.model, run.settings)
+    tiles = plan_tiles(fragments, slide.require_mpp(), segmenter.margin_um, run.settings.tiling)
+
+    def analyse(tile: Tile) -> Cells | str:
+        try:
+            image = TileImage(tile, slide.read(tile.box, tile.downsample))
+        except SlideError as error:
+            return str(error)
+        return measure_cells(image, segmenter.segment(image, stain), stain, run.settings.membrane)
+
+    parts: list[Cells] = []
+    failed: list[tuple[Tile, str]] = []
+    run.progress(slide.info.path.name, 0, len(tiles))
+    with ThreadPoolExecutor(run.workers) as pool:
+        for done, (tile, part) in enumerate(zip(tiles, pool.map(analyse, tiles), strict=True), start=1):
+            if isinstance(part, str):
+                failed.append((tile, part))
+            else:
+                parts.append(part)
+            run.progress(slide.info.path.name, done, len(tiles))
+    cells, _ = merge_cells(parts, fragments)
+    return classify_cells(cells, run.model.membrane), failed
+
+
+def make_segmenter(model: Model, settings: Settings) -> Segmenter:
+    """Make the segmenter that a model's card asks for."""
+    return Watershed(model.tumor, settings.watershed)
+
+
+def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Tile]) -> Coverage:
+    """Where the tissue went: analysed, excluded by reason, failed; they add up to the tissue.
+
+    Parameters
+    ----------
+    tissue : TissueMask
+        Tissue and what was taken out of it.
+    fragments : Fragments
+        The pieces that were analysed.
+    failed : sequence of Tile
+        Tiles that could not be read; their cores are lost.
+
+    Returns
+    -------
+    Coverage
+        In square millimeters.
+    """
+    in_fragment = fragments.labels > 0
+    lost = _mask_of([tile.core for tile in failed], in_fragment.shape, fragments.downsample) & in_fragment
+    excluded: dict[str, float] = {reason: tissue.area_mm2(mask) for reason, mask in tissue.excluded.items()}
+    excluded["dust-and-edges"] = tissue.area_mm2(tissue.mask & ~in_fragment)
+    analysed, failed_mm2 = tissue.area_mm2(in_fragment & ~lost), tissue.area_mm2(lost)
+    total = analysed + failed_mm2 + sum(excluded.values())
+    return Coverage(total, analysed, _without_zeros(excluded), failed_mm2)
+
+
+def _without_zeros(areas: Mapping[str, float]) -> dict[str, float]:
+    return {reason: area for reason, area in areas.items() if area > 0}
+
+
+def _mask_of(boxes: Sequence[Box], shape: tuple[int, ...], downsample: int) -> NDArray[np.bool_]:
+    mask = np.zeros(shape, bool)
+    for box in boxes:
+        mask[
+            box.y // downsample : ceil(box.bottom / downsample), box.x // downsample : ceil(box.right / downsample)
+        ] = 1
+    return mask
+
+
+PICTURE_UM = 200.0
+"""Least side of a picture of a deciding field: about 20 cells, what a pathologist sees at x40."""
+PICTURE_MAX_UM = 600.0
+"""Largest side: beyond it single membranes are not seen any more; the thumbnail shows the whole."""
+PICTURE_PX = 800
+"""A picture is shrunk until its side is at most this many pixels."""
+
+
+def _take_pictures(score: CaseScore, case: CaseInput, run: Run) -> Iterator[Picture]:
+    """Take pictures of the fields that decide, in the order of `CaseScore.decisive`."""
+    by_name = {slide.path.name: slide for slide in case.slides}
+    for place in score.decisive:
+        slide_input = by_name[place.slide]
+        mpp, source = _given_mpp(slide_input, run.settings)
+        with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
+            yield _picture(slide, place.bounds, place.text)
+
+
+def _picture(slide: Slide, bounds: Box, caption: str) -> Picture:
+    mpp = slide.require_mpp()
+    side_um = np.clip(1.5 * max(bounds.width, bounds.height) * mpp, PICTURE_UM, PICTURE_MAX_UM)
+    downsample = max(1, ceil(side_um / mpp / PICTURE_PX))
+    side = round(float(side_um) / mpp / downsample) * downsample
+    x = (bounds.x + (bounds.width - side) // 2) // downsample * downsample
+    y = (bounds.y + (bounds.height - side) // 2) // downsample * downsample
+    box = Box(x, y, side, side)
+    return Picture(slide.info.path.name, box, slide.read(box, downsample), mpp * downsample, caption)

@@ -1,0 +1,136 @@
+"""From RGB to optical density of hematoxylin and DAB.
+
+Comes in: uint8 RGB and the slide's white point. Goes out: two float32 images of optical density, base 10. Every pixel
+is computed alone, from tables, so the same pixel gives the same density in whatever tile it is read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from hetscore.domain import Rgb
+
+Image = NDArray[np.float32]
+"""(height, width), float32."""
+
+
+@dataclass(frozen=True)
+class StainVectors:
+    """Directions of the two stains in optical-density space (red, green, blue); any length, used normalized."""
+
+    hematoxylin: tuple[float, float, float]
+    dab: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Stain:
+    """How to turn this slide's pixels into densities."""
+
+    white: tuple[float, float, float]
+    """Red, green, blue of empty glass on this slide."""
+    vectors: StainVectors
+
+
+def optical_density(rgb: NDArray[np.uint8], white: tuple[float, float, float]) -> NDArray[np.float32]:
+    """Optical density, base 10, of each channel against the slide's own glass.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, (..., 3)
+        Pixels.
+    white : tuple of float
+        Red, green, blue of empty glass.
+
+    Returns
+    -------
+    ndarray of float32, (..., 3)
+        ``-log10((value + 1) / (white + 1))``; negative where a pixel is brighter than the glass. The 1 keeps black
+        finite (2.38 at a white point of 240).
+    """
+    density: NDArray[np.float32] = np.stack([_density_table(white)[c][rgb[..., c]] for c in range(3)], axis=-1)
+    return density
+
+
+def _density_table(white: tuple[float, float, float]) -> NDArray[np.float32]:
+    values = np.arange(256, dtype=np.float64)[None, :]
+    table: NDArray[np.float32] = -np.log10((values + 1) / (np.array(white)[:, None] + 1)).astype(np.float32)
+    return table
+
+
+def unmixing_matrix(vectors: StainVectors) -> NDArray[np.float64]:
+    """Least-squares unmixing matrix, (2, 3): densities of hematoxylin and DAB from the three channels' densities.
+
+    References
+    ----------
+    .. [1] Ruifrok AC, Johnston DA. Quantification of histochemical staining by color deconvolution. Anal Quant Cytol
+       Histol 23:291-299, 2001. Here with two stains and three channels, so what neither stain explains is left over.
+    """
+    stains = np.array([vectors.hematoxylin, vectors.dab], dtype=np.float64)
+    stains /= np.linalg.norm(stains, axis=1, keepdims=True)
+    return np.linalg.pinv(stains.T)
+
+
+def unmix(rgb: Rgb, stain: Stain) -> tuple[Image, Image]:
+    """Densities of hematoxylin and DAB at each pixel.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, (h, w, 3)
+        Pixels.
+    stain : Stain
+        The slide's white point and stain vectors.
+
+    Returns
+    -------
+    hematoxylin, dab : ndarray of float32, (h, w)
+        Optical density, base 10. Slightly negative values are noise and are kept: clipping them would lift the mean of
+        unstained tissue.
+    """
+    density = _density_table(stain.white)
+    matrix = unmixing_matrix(stain.vectors)
+    tables = (matrix[:, :, None] * density[None, :, :]).astype(np.float32)
+    hematoxylin = np.empty(rgb.shape[:2], np.float32)
+    dab = np.empty(rgb.shape[:2], np.float32)
+    _apply_tables(np.ascontiguousarray(rgb), tables, hematoxylin, dab)
+    return hematoxylin, dab
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _apply_tables(rgb: Rgb, tables: NDArray[np.float32], hematoxylin: Image, dab: Image) -> None:
+    for i in range(rgb.shape[0]):
+        for j in range(rgb.shape[1]):
+            red, green, blue = rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]
+            hematoxylin[i, j] = tables[0, 0, red] + tables[0, 1, green] + tables[0, 2, blue]
+            dab[i, j] = tables[1, 0, red] + tables[1, 1, green] + tables[1, 2, blue]
+
+
+def find_white(rgb: Rgb) -> tuple[float, float, float]:
+    """Color of empty glass: the commonest value of each channel among the bright half of a thumbnail.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, (h, w, 3)
+        Thumbnail with some empty glass in it.
+
+    Returns
+    -------
+    tuple of float
+        Red, green, blue. Where nothing is bright (a field full of tissue) 240 is the floor, the usual glass of
+        brightfield scanners (measured 233-243 on the eight development cores).
+    """
+    white = []
+    for channel in range(3):
+        counts = np.bincount(rgb[..., channel].ravel(), minlength=256)
+        counts[:_DARKEST_GLASS] = 0
+        white.append(float(np.argmax(counts)) if counts.sum() >= _MIN_GLASS_SHARE * rgb[..., channel].size else 240.0)
+    return white[0], white[1], white[2]
+
+
+_DARKEST_GLASS = 200
+"""Glass darker than this would mean a lamp at 60 % of the sensor's range; no development slide is below 233."""
+_MIN_GLASS_SHARE = 0.02
+"""A thumbnail whose bright pixels are fewer shows no glass to speak of."""

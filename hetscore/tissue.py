@@ -1,0 +1,127 @@
+"""Thumbnail -> TissueMask: where there is tissue, pale tissue included.
+
+HER2-negative tissue is hardly darker than glass, so the threshold is set by the glass's own noise, not by a histogram
+of the whole slide: Otsu's cut falls between brown and pale tissue and loses the fragments that make a case hetero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hetscore.domain import Thumbnail, TissueMask
+from hetscore.stain import optical_density
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TissueParams:
+    """What counts as tissue."""
+
+    mpp: float = 4.0
+    """Resolution of the thumbnail, um/px: a 1 mm biopsy is 250 px across, a 100,000 px slide 6,250."""
+    blur_um: float = 12.0
+    """Sigma of the smoothing before the threshold: two cells, so that cytoplasm between nuclei counts."""
+    noise_factor: float = 5.0
+    """The threshold lies this many noise widths above the glass,"""
+    min_od: float = 0.012
+    """but never below this mean density (illumination drifts by 0.005-0.01 over the development cores),"""
+    max_od: float = 0.03
+    """nor above this, the density of the palest cytoplasm that still reads as color."""
+    min_texture_od: float = 0.004
+    """Local standard deviation of the density above which there is tissue however pale: glass has 0.001-0.003 on the
+    development cores, the palest of them (signet-ring cells, mean density 0.010) 0.006 and more."""
+    texture_factor: float = 3.0
+    """On a noisier scanner the texture must exceed the quietest tenth of the slide by this factor,"""
+    max_texture_od: float = 0.008
+    """but never needs to exceed this: a field full of tissue has no quiet tenth."""
+    halo_um: float = 20.0
+    """Taken off all around: how far the smoothing carries a sharp edge beyond the tissue (seen on the cores)."""
+    seed_od: float = 0.06
+    """A piece needs pixels at least this dark before smoothing (nuclei): smears of mucus, glue and the shadow of the
+    scanner's stitching stay below;"""
+    seed_area_um2: float = 2000.0
+    """and together they must cover this: about 50 nuclei."""
+
+
+def find_tissue(
+    thumbnail: Thumbnail, white: tuple[float, float, float], excluded: dict[str, Mask], params: TissueParams
+) -> TissueMask:
+    """Find the tissue of a slide.
+
+    Parameters
+    ----------
+    thumbnail : Thumbnail
+        The whole slide at about `TissueParams.mpp`.
+    white : tuple of float
+        Red, green, blue of empty glass.
+    excluded : dict of str to ndarray of bool
+        Area that must not be judged, by reason; taken out of the tissue and kept apart.
+    params : TissueParams
+        What counts as tissue.
+
+    Returns
+    -------
+    TissueMask
+        `mask` holds the tissue to be judged, holes filled; `excluded` what would have been tissue otherwise.
+    """
+    density = optical_density(thumbnail.rgb, white).mean(axis=2)
+    sigma = params.blur_um / thumbnail.mpp
+    smooth = _smooth(np.maximum(density, -0.05), sigma)
+    texture = np.sqrt(_smooth((density - smooth) ** 2, sigma))
+    floor = np.clip(params.texture_factor * np.quantile(texture, 0.1), params.min_texture_od, params.max_texture_od)
+    candidates = (smooth > find_threshold(smooth, params)) | (texture > floor)
+    candidates = _erode(_fill_holes(candidates), params.halo_um / thumbnail.mpp)
+    tissue = _keep_seeded(candidates, density > params.seed_od, thumbnail.mpp, params)
+    blocked = {reason: mask & tissue for reason, mask in excluded.items()}
+    for mask in blocked.values():
+        tissue = tissue & ~mask
+    return TissueMask(tissue, thumbnail.downsample, thumbnail.mpp, blocked)
+
+
+def _smooth(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    result: NDArray[np.float32] = cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return result
+
+
+def find_threshold(smooth: NDArray[np.float32], params: TissueParams) -> float:
+    """Density between glass and tissue, from the glass's noise.
+
+    The darker half of the glass's spread is hidden by pale tissue, so the lighter half (below the commonest value)
+    gives the width.
+    """
+    counts, edges = np.histogram(smooth, bins=400, range=(-0.05, 0.05))
+    mode = float(edges[int(np.argmax(counts))] + 0.5 * (edges[1] - edges[0]))
+    below = mode - smooth[smooth < mode]
+    width = float(np.median(below)) / 0.6745 if below.size else 0.0  # median to sigma of a normal distribution
+    glass = min(mode, params.min_od)  # a field full of tissue has no glass: its mode is tissue
+    return float(np.clip(glass + params.noise_factor * width, params.min_od, params.max_od))
+
+
+def _keep_seeded(candidates: Mask, is_seed: Mask, mpp: float, params: TissueParams) -> Mask:
+    """Keep the connected pieces of `candidates` that hold enough seed."""
+    n, labels = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
+    seeds = np.bincount(labels[candidates & is_seed], minlength=n)
+    is_kept = seeds * mpp**2 >= params.seed_area_um2
+    is_kept[0] = False
+    kept: Mask = is_kept[labels]
+    return kept
+
+
+def _erode(mask: Mask, radius_px: float) -> Mask:
+    """Take a band off all around; the slide's own border is not an edge of tissue."""
+    side = 2 * max(1, round(radius_px)) + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    return cv2.erode(mask.astype(np.uint8), disc, borderType=cv2.BORDER_REPLICATE).astype(bool)
+
+
+def _fill_holes(mask: Mask) -> Mask:
+    """Fill what is enclosed: lumens and tears belong to the piece round them."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return filled.astype(bool)

@@ -1,0 +1,274 @@
+"""Calibrate the `watershed` model: tumor call and membrane class, from points read by people and from phantoms.
+
+Writes models/watershed/model.toml and prints the figures of its card: each development core is judged by a fit that never
+saw it. Run from the repository with the development data beside it::
+
+    python scripts/calibrate_default.py --data ../shared/data
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.spatial import cKDTree
+from scipy.special import expit
+from scipy.stats import rankdata
+
+from hetscore.domain import Rgb, Tile, TileImage, TileLabels
+from hetscore.geometry import Box
+from hetscore.membrane import measure_cells
+from hetscore.scoring.cell import OrdinalModel, cell_measures
+from hetscore.segmenters.watershed import (
+    FEATURES,
+    LogisticModel,
+    WatershedParams,
+    find_nuclei,
+    find_shrink,
+    find_views,
+    grow_cells,
+    measure_nuclei,
+)
+from hetscore.stain import Stain, StainVectors, find_white
+
+Floats = NDArray[np.float64]
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MODEL = REPOSITORY / "models" / "watershed" / "model.toml"
+STAIN = StainVectors(hematoxylin=(0.642, 0.627, 0.447), dab=(0.360, 0.567, 0.741))
+"""Medians over the bluest and the brownest pixels of the eight development cores (densities against their own glass)."""
+MPP = 0.25
+"""Of the development cores, estimated from nuclear size (data/MANIFEST.md)."""
+MARGIN_PX = 320
+"""Read around each crop, so that its cells are measured as on the whole core: above `Watershed.margin_um`."""
+MATCH_UM = 3.0
+"""A found nucleus and a point are the same within this (the annotations' own precision is 3 px, 0.75 um)."""
+CLASSES = {"t0": 0, "t1": 1, "t2": 2, "t3": 3}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Found nuclei that a person (or the phantom's truth) has named."""
+
+    group: NDArray[np.str_]
+    """Core or phantom: what is left out at once."""
+    code: NDArray[np.str_]
+    features: Floats
+    measures: Floats
+
+    def take(self, index: NDArray[np.bool_]) -> Sample:
+        """Return the rows chosen."""
+        return Sample(self.group[index], self.code[index], self.features[index], self.measures[index])
+
+
+def join_samples(parts: Sequence[Sample]) -> Sample:
+    """Put samples one after another."""
+    columns = (np.concatenate([getattr(p, f) for p in parts]) for f in ("group", "code", "features", "measures"))
+    return Sample(*columns)
+
+
+def measure_field(rgb: Rgb, stain: Stain, mpp: float) -> tuple[Floats, Floats, Floats]:
+    """Centers (px of the field), tumor features and membrane measures of all nuclei of a field."""
+    params = WatershedParams()
+    height, width = rgb.shape[:2]
+    whole = Box(0, 0, width, height)
+    image = TileImage(Tile(0, whole, whole, 1, mpp), rgb)
+    shrink = find_shrink(mpp, params.mpp)
+    views = find_views(image, stain, shrink, params)
+    nuclei, seeds = find_nuclei(views, params)
+    features = measure_nuclei(nuclei, seeds, views, params)
+    index = np.arange(len(seeds), dtype=np.float64)  # carried through in place of the probability
+    cells = measure_cells(image, TileLabels(nuclei, grow_cells(nuclei, seeds, views, params), index, shrink), stain)
+    rows = cells.p_tumor.astype(np.int64)
+    return np.column_stack([cells.x, cells.y]), features[rows], cell_measures(cells)
+
+
+def match_points(found: Floats, points: Floats, reach: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pair found nuclei with points, nearest first, each used once; positions in `found` and in `points`."""
+    distances = cKDTree(found).sparse_distance_matrix(cKDTree(points), reach, output_type="coo_matrix")
+    order = np.argsort(distances.data, kind="stable")
+    used_found, used_points, pairs = set(), set(), []
+    for i, j in zip(distances.row[order], distances.col[order], strict=True):
+        if i not in used_found and j not in used_points:
+            used_found.add(i)
+            used_points.add(j)
+            pairs.append((i, j))
+    chosen = np.array(pairs, np.int64).reshape(-1, 2)
+    return chosen[:, 0], chosen[:, 1]
+
+
+def read_crops(data: Path) -> Iterator[Sample]:
+    """Samples of the development crops, one a crop."""
+    crops: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    with (data / "annotations" / "cells.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            crops[row["core"], row["crop"]].append(row)
+    core_name, core, stain = "", np.zeros((0, 0, 3), np.uint8), Stain((240.0, 240.0, 240.0), STAIN)
+    for (name, _), rows in sorted(crops.items()):
+        if name != core_name:
+            core_name, core = name, cv2.cvtColor(cv2.imread(str(data / "eac-tma" / f"{name}.jpg")), cv2.COLOR_BGR2RGB)
+            stain = Stain(find_white(core[::16, ::16]), STAIN)
+        x, y, size = (int(rows[0][key]) for key in ("crop_x", "crop_y", "crop_size"))
+        left, top = max(0, x - MARGIN_PX) // 2 * 2, max(0, y - MARGIN_PX) // 2 * 2
+        field = core[top : y + size + MARGIN_PX, left : x + size + MARGIN_PX]
+        found, features, measures = measure_field(field[: len(field) // 2 * 2, : field.shape[1] // 2 * 2], stain, MPP)
+        points = np.array([(float(r["x"]) - left, float(r["y"]) - top) for r in rows])
+        codes = np.array([r["code"] for r in rows])
+        i, j = match_points(found, points, MATCH_UM / MPP)
+        yield Sample(np.full(len(i), name), codes[j], features[i], measures[i])
+
+
+def fit_tumor(sample: Sample, penalty: float = 2.0) -> LogisticModel:
+    """Fit the tumor call: ridge logistic regression, groups weighted by the square root of their inverse size."""
+    chosen = sample.take(sample.code != "u")
+    target = np.isin(chosen.code, list(CLASSES)).astype(np.float64)
+    center, scale = chosen.features.mean(axis=0), chosen.features.std(axis=0)
+    z = np.clip((chosen.features - center) / scale, -4, 4)
+    weight = _group_weights(chosen.group)
+
+    def loss(b: Floats) -> tuple[float, Floats]:
+        score = z @ b[1:] + b[0]
+        value = float((weight * (np.logaddexp(0, score) - target * score)).sum() + penalty * (b[1:] ** 2).sum())
+        slope = weight * (expit(score) - target)
+        return value, np.concatenate([[slope.sum()], z.T @ slope + 2 * penalty * b[1:]])
+
+    b = minimize(loss, np.zeros(z.shape[1] + 1), jac=True, method="L-BFGS-B").x
+    rounded = [tuple(float(round(v, 5)) for v in column) for column in (center, scale, b[1:])]
+    return LogisticModel(FEATURES, *rounded, intercept=float(round(b[0], 5)))
+
+
+def _group_weights(group: NDArray[np.str_]) -> Floats:
+    names, inverse, counts = np.unique(group, return_inverse=True, return_counts=True)
+    weights: Floats = np.sqrt(len(group) / len(names) / counts[inverse])
+    return weights
+
+
+def fit_membrane(sample: Sample, name: str) -> OrdinalModel:
+    """Fit the membrane class over the tumor cells: proportional odds with weights >= 0."""
+    chosen = sample.take(np.isin(sample.code, list(CLASSES)) & np.isfinite(sample.measures).all(axis=1))
+    classes = np.array([CLASSES[c] for c in chosen.code])
+    weight = _group_weights(chosen.group)
+
+    def loss(b: Floats) -> float:
+        cuts = np.cumsum([b[3], np.exp(b[4]), np.exp(b[5])])
+        model = OrdinalModel(name, tuple(b[:3]), tuple(cuts))
+        chance = model.probabilities(chosen.measures)[np.arange(len(classes)), classes]
+        return float(-(weight * np.log(np.maximum(chance, 1e-9))).sum() + 0.5 * (b[:3] ** 2).sum())
+
+    start = np.array([3.0, 1.0, 1.0, -7.0, 1.0, 1.0])
+    bounds = [(0.0, None)] * 3 + [(None, None)] + [(-3.0, 4.0)] * 2
+    b = minimize(loss, start, bounds=bounds, method="L-BFGS-B").x
+    cuts = np.cumsum([b[3], np.exp(b[4]), np.exp(b[5])])
+    first, second, third = (float(round(v, 4)) for v in cuts)
+    one, two, three = (float(round(v, 4)) for v in b[:3])
+    return OrdinalModel(name, (one, two, three), (first, second, third))
+
+
+def report_tumor(sample: Sample, is_judged: NDArray[np.bool_]) -> None:
+    """Print AUC and errors of the tumor call, each group judged by a fit without it."""
+    probability = _leave_out(sample, lambda rest, own: fit_tumor(rest).probability(own.features))
+    is_tumor = np.isin(sample.code, list(CLASSES))
+    is_named = is_judged & (is_tumor | (sample.code == "n"))
+    for name in [*np.unique(sample.group), ""]:
+        rows = is_named & (sample.group == name) if name else is_named & ~np.char.startswith(sample.group, "phantom")
+        if rows.any():
+            p, t = probability[rows], is_tumor[rows]
+            print(f"{name[:24] or 'all cores':26} n {rows.sum():5}  AUC {area_under(p, t):.3f}  "
+                  f"tumor kept {share(p[t] >= 0.5):.3f}  non-tumor called {share(p[~t] >= 0.5):.3f}")  # fmt: skip
+
+
+def report_membrane(sample: Sample) -> None:
+    """Print accuracy and kappa of the membrane class, each group judged by a fit without it."""
+    tumor = sample.take(np.isin(sample.code, list(CLASSES)) & np.isfinite(sample.measures).all(axis=1))
+    truth = np.array([CLASSES[c] for c in tumor.code])
+    chances = _leave_out(tumor, lambda rest, own: fit_membrane(rest, "x").probabilities(own.measures))
+    called = (np.cumsum(chances[:, ::-1], axis=1)[:, ::-1][:, 1:] >= 0.5).sum(axis=1)
+    for name in [*np.unique(tumor.group), ""]:
+        rows = tumor.group == name if name else ~np.char.startswith(tumor.group, "phantom")
+        t, c = truth[rows], called[rows]
+        if rows.any():
+            print(f"{name[:24] or 'all cores':26} n {rows.sum():5}  accuracy {share(t == c):.3f}  "
+                  f"quadratic kappa {quadratic_kappa(t, c):.3f}  overexpressed or not {share((t >= 2) == (c >= 2)):.3f}")  # fmt: skip
+
+
+def _leave_out(sample: Sample, judge: Callable[[Sample, Sample], Floats]) -> Floats:
+    """Judge each group by what was fitted on the others."""
+    parts = [(sample.group == name) for name in np.unique(sample.group)]
+    judged = [judge(sample.take(~own), sample.take(own)) for own in parts]
+    result = np.zeros((len(sample.group), *judged[0].shape[1:]))
+    for own, values in zip(parts, judged, strict=True):
+        result[own] = values
+    return result
+
+
+def area_under(p: Floats, is_positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve; NaN where one kind is absent."""
+    n_positive, n_negative = is_positive.sum(), (~is_positive).sum()
+    if not n_positive or not n_negative:
+        return float("nan")
+    ranks = rankdata(p)[is_positive].sum()
+    return float((ranks - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def share(values: NDArray[np.bool_]) -> float:
+    """Share of true values; NaN of none."""
+    return float(values.mean()) if values.size else float("nan")
+
+
+def quadratic_kappa(truth: NDArray[np.int64], called: NDArray[np.int64]) -> float:
+    """Cohen's kappa with quadratic weights over the four classes; NaN where there is nothing to disagree on."""
+    observed = np.zeros((4, 4))
+    np.add.at(observed, (truth, called), 1)
+    expected = np.outer(observed.sum(axis=1), observed.sum(axis=0)) / observed.sum()
+    cost = (np.arange(4)[:, None] - np.arange(4)[None, :]) ** 2
+    return float(1 - (cost * observed).sum() / (cost * expected).sum()) if (cost * expected).sum() else float("nan")
+
+
+def write_model(tumor: LogisticModel, membrane: OrdinalModel) -> None:
+    """Write the model's card as TOML."""
+    lines = [
+        "# Written by scripts/calibrate_default.py; do not edit by hand. See MODEL_CARD.md.",
+        'name = "watershed"',
+        'kind = "watershed"',
+        "",
+        "[stain]",
+        f"hematoxylin = {list(STAIN.hematoxylin)}",
+        f"dab = {list(STAIN.dab)}",
+        "",
+        "[tumor]",
+        f"names = {list(tumor.names)}".replace("'", '"'),
+        *(f"{name} = {list(getattr(tumor, name))}" for name in ("center", "scale", "weights")),
+        f"intercept = {tumor.intercept}",
+        "",
+        "[membrane]",
+        f'id = "{membrane.id}"',
+        f"weights = {list(membrane.weights)}",
+        f"cuts = {list(membrane.cuts)}",
+    ]
+    MODEL.parent.mkdir(parents=True, exist_ok=True)
+    MODEL.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Collect, fit, report, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with eac-tma and annotations")
+    parser.add_argument("--id", default="default-2026-11", help="name of the calibration")
+    options = parser.parse_args()
+    sample = join_samples(list(read_crops(options.data)))
+    report_tumor(sample, np.ones(len(sample.code), bool))
+    report_membrane(sample)
+    write_model(fit_tumor(sample), fit_membrane(sample, options.id))
+    print(f"wrote {MODEL}")
+
+
+if __name__ == "__main__":
+    main()
