@@ -1,0 +1,198 @@
+"""One fragment's cells -> its score, with the row that decided and the connected negative tumor cells.
+
+Only tumor cells count. Tumor cells that could not be scored hold their place between the others, but belong to no
+cluster and no class: they are reported, never taken for 0. Whether a fragment is a control or was excluded is the
+caller's matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetscore.domain import Cells, Decision, Fragment, FragmentScore, Her2Score, MembraneClass, NegativeCluster
+from hetscore.geometry import Box
+from hetscore.scoring.clusters import ClusterParams, Edges, label_clusters, largest_cluster, link_cells
+from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
+
+
+@dataclass(frozen=True)
+class FragmentParams:
+    """When a fragment can be judged, and what is noted about it."""
+
+    tumor_cutoff: float = 0.5
+    """Least `Cells.p_tumor` of a tumor cell, inclusive: the more likely of the two answers."""
+    min_tumor_cells: int = 20
+    """Scored tumor cells below which a fragment is not assessable. A design choice: even 20 cells hold a negative one
+    with 95 % probability only if 14 % of the tumor is negative, so fewer say nothing of heterogeneity."""
+    min_tumor_cluster: int = 10
+    """Least size of the largest connected cluster of tumor cells, the unscored included. Tumor cells wrongly called
+    among stroma and inflammation lie scattered; without one group of twice the guideline's five cells there is no
+    evidence of a tumor in the fragment. A design choice."""
+    caution_tumor_cells: int = 100
+    """Below this a score is read with caution: no negative among 100 cells leaves up to 3 % of them negative (the rule
+    of three)."""
+    max_unscored_share: Fraction = Fraction(1, 10)
+    """More unscored tumor cells than this could hide a tenth of the tumor, the share that decides in a resection."""
+    max_negative_clusters: int = 20
+    """Clusters kept, largest first: four times what a reader is ever shown, so that a corrected few leave others."""
+    clusters: ClusterParams = field(default_factory=ClusterParams)
+
+
+@dataclass(frozen=True)
+class _Tumor:
+    """The tumor cells of a fragment in reading order, and who touches whom."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    radius: NDArray[np.float64]
+    """Of the nucleus taken as a disc. All three in level-0 pixels."""
+    membrane_class: NDArray[np.int8]
+    edges: Edges
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def score_fragment(
+    fragment: Fragment, cells: Cells, mpp: float, guideline: Guideline, params: FragmentParams = FragmentParams()
+) -> FragmentScore:
+    """Score one fragment.
+
+    Parameters
+    ----------
+    fragment : Fragment
+        Whose cells these are.
+    cells : Cells
+        All cells of the fragment and of no other, tumor or not, in any order.
+    mpp : float
+        Microns per level-0 pixel.
+    guideline : Guideline
+        The table to read.
+    params : FragmentParams
+        What can be judged.
+
+    Returns
+    -------
+    FragmentScore
+        With `score` None where the fragment is not assessable; `decision` then tells why.
+    """
+    tumor = _find_tumor(cells, mpp, params)
+    counts = _count_classes(tumor)
+    clusters = _measure_clusters(tumor)
+    refusal = _refuse(tumor, sum(counts), params)
+    score, decision = (None, refusal) if refusal else decide_score(guideline, counts, clusters)
+    return FragmentScore(
+        fragment=fragment.id,
+        slide=fragment.slide,
+        area_mm2=fragment.area_mm2,
+        n_cells=len(cells),
+        n_tumor=len(tumor),
+        n_unscored=len(tumor) - sum(counts),
+        counts=counts,
+        largest_cluster=clusters,
+        is_assessable=refusal is None,
+        score=score,
+        decision=decision,
+        negative_clusters=_find_negative_clusters(tumor, fragment, params.max_negative_clusters),
+        flags=_flag_fragment(len(tumor), counts, clusters, guideline, params),
+    )
+
+
+def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
+    """Take the tumor cells, in reading order whatever the order of `cells`, and link them."""
+    rows = np.flatnonzero(cells.p_tumor >= params.tumor_cutoff)
+    rows = rows[np.lexsort((cells.membrane_class[rows], cells.x[rows], cells.y[rows]))]
+    x, y = cells.x[rows], cells.y[rows]
+    return _Tumor(
+        x=x,
+        y=y,
+        radius=np.sqrt(cells.nucleus_area_um2[rows].astype(np.float64) / np.pi) / mpp,
+        membrane_class=cells.membrane_class[rows],
+        edges=link_cells(x * mpp, y * mpp, params.clusters.max_link_um),
+    )
+
+
+def _count_classes(tumor: _Tumor) -> Counts:
+    none, faint, moderate, strong = (int(np.count_nonzero(tumor.membrane_class == c)) for c in range(4))
+    return none, faint, moderate, strong
+
+
+def _measure_clusters(tumor: _Tumor) -> Clusters:
+    """Size of the largest connected cluster of at least 1+, 2+, 3+."""
+    faint, moderate, strong = (
+        largest_cluster(len(tumor), tumor.edges, tumor.membrane_class >= least)
+        for least in (MembraneClass.FAINT, MembraneClass.MODERATE, MembraneClass.STRONG)
+    )
+    return faint, moderate, strong
+
+
+def _refuse(tumor: _Tumor, n_scored: int, params: FragmentParams) -> Decision | None:
+    """Say why the fragment cannot be judged; None where it can."""
+    least, least_cluster = params.min_tumor_cells, params.min_tumor_cluster
+    if len(tumor) < least:
+        return _not_assessable("no-tumor", f"Fewer than {least} tumor cells ({len(tumor)} found).")
+    if n_scored < least:
+        return _not_assessable("few-scored", f"Fewer than {least} tumor cells could be scored ({n_scored} were).")
+    cluster = largest_cluster(len(tumor), tumor.edges, np.ones(len(tumor), np.bool_))
+    if cluster < least_cluster:
+        return _not_assessable("scattered-tumor", f"No {least_cluster} tumor cells are connected (largest: {cluster}).")
+    return None
+
+
+def _not_assessable(rule: str, text: str) -> Decision:
+    return Decision("not-assessable", rule, text)
+
+
+def _find_negative_clusters(tumor: _Tumor, fragment: Fragment, limit: int) -> tuple[NegativeCluster, ...]:
+    """Group the scored tumor cells below 2+ that touch: largest first, ties in reading order of the first cell."""
+    is_negative = (tumor.membrane_class >= MembraneClass.NEGATIVE) & (tumor.membrane_class < MembraneClass.MODERATE)
+    labels = label_clusters(len(tumor), tumor.edges, is_negative)
+    n_shown = min(limit, int(labels.max(initial=0)))
+    rows_of_each = (np.flatnonzero(labels == label) for label in range(1, n_shown + 1))
+    return tuple(
+        NegativeCluster(
+            fragment=fragment.id,
+            slide=fragment.slide,
+            n_cells=len(rows),
+            x=float(tumor.x[rows].mean()),
+            y=float(tumor.y[rows].mean()),
+            bounds=_bound_nuclei(tumor, rows),
+        )
+        for rows in rows_of_each
+    )
+
+
+def _bound_nuclei(tumor: _Tumor, rows: NDArray[np.intp]) -> Box:
+    """Smallest box of whole pixels around the nuclei."""
+    x, y, radius = tumor.x[rows], tumor.y[rows], tumor.radius[rows]
+    left, top = int(np.floor((x - radius).min())), int(np.floor((y - radius).min()))
+    right, bottom = int(np.ceil((x + radius).max())), int(np.ceil((y + radius).max()))
+    return Box(left, top, max(right - left, 1), max(bottom - top, 1))
+
+
+def _flag_fragment(
+    n_tumor: int, counts: Counts, clusters: Clusters, guideline: Guideline, params: FragmentParams
+) -> tuple[str, ...]:
+    """Name the doubts about a fragment, in alphabetical order."""
+    n_scored = sum(counts)
+    # in whole numbers, so that exactly a tenth is not more than a tenth
+    n_unscored_allowed = params.max_unscored_share * n_tumor
+    seen = {
+        "few-tumor-cells": params.min_tumor_cells <= n_scored < params.caution_tumor_cells,
+        "many-unscored": n_tumor >= params.min_tumor_cells and n_tumor - n_scored > n_unscored_allowed,
+        "sub-cluster-stain": _has_stray_stain(counts, clusters, guideline),
+    }
+    return tuple(name for name, is_seen in seen.items() if is_seen)
+
+
+def _has_stray_stain(counts: Counts, clusters: Clusters, guideline: Guideline) -> bool:
+    """Tell whether cells of 2+ or 3+ exist that no cluster of the guideline's size holds."""
+    return any(
+        row.n_cluster is not None and sum(counts[row.at_least :]) > 0 and clusters[row.at_least - 1] < row.n_cluster
+        for row in guideline.criteria
+        if row.score >= Her2Score.TWO_PLUS
+    )

@@ -1,0 +1,192 @@
+"""One fragment: pictures small enough to count, and the laws of the score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hetscore.domain import Cells, FragmentScore, Her2Score, empty_cells, join_cells
+from hetscore.geometry import Box
+from hetscore.scoring.fragment import FragmentParams, score_fragment
+from hetscore.scoring.guidelines import GUIDELINES
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.scoring.builders import ANY_SIZE, MPP, draw_cells, make_cells, make_fragment, score_picture
+
+ISLAND = """
+    3 3 3 3 3 3 3
+     3 3 0 1 3 3
+    3 3 3 0 3 3 0
+     3 3 3 3 3 3
+    """
+"""26 tumor cells; three connected negatives in the middle, one at the border."""
+
+
+def _score(cells: Cells, params: FragmentParams = ANY_SIZE) -> FragmentScore:
+    return score_fragment(make_fragment(), cells, MPP, GUIDELINES["gastric-biopsy"], params)
+
+
+@st.composite
+def lattices(draw: st.DrawFn) -> Cells:
+    """Draw a hexagonal lattice of up to 6 x 6 places, each empty or a cell of any kind."""
+    rows = draw(st.lists(st.text("00112233?n.", min_size=6, max_size=6), min_size=1, max_size=6))
+    return draw_cells("\n".join(" " * (j % 2) + " ".join(row) for j, row in enumerate(rows)))
+
+
+class TestExamples:
+    """What a fragment reports."""
+
+    def test_an_island_of_negatives(self) -> None:
+        """Counts, clusters, score and the two negative clusters, each with its place."""
+        result = score_picture(ISLAND, params=FragmentParams())
+        assert (result.n_cells, result.n_tumor, result.n_unscored) == (26, 26, 0)
+        assert result.counts == (3, 1, 0, 22)
+        assert result.largest_cluster == (23, 22, 22)
+        assert (result.n_overexpressed, result.n_negative) == (22, 4)
+        assert (result.score, result.decision.rule) == (Her2Score.THREE_PLUS, "cluster-3plus")
+        assert [c.n_cells for c in result.negative_clusters] == [3, 1]
+        assert result.flags == ("few-tumor-cells",)
+
+    def test_a_cluster_is_bounded_with_its_nuclei(self) -> None:
+        """Two nuclei of 5.8 um, 10 um apart at 0.5 um per pixel: 20 + 11.6 pixels wide, 11.6 high, in whole pixels."""
+        cluster = score_picture("3 3 0 0").negative_clusters[0]
+        assert (cluster.n_cells, cluster.x, cluster.y) == (2, 1050.0, 2000.0)
+        assert cluster.bounds == Box(1034, 1994, 32, 12)
+
+    def test_unscored_cells_are_counted_apart(self) -> None:
+        """They are tumor cells, but neither negative nor stained, and they part the clusters they stand between."""
+        result = score_picture("0 0 ? 0 3 3 ? 3 3")
+        assert (result.n_tumor, result.n_unscored, result.counts) == (9, 2, (3, 0, 0, 4))
+        assert result.largest_cluster == (2, 2, 2)
+        assert [c.n_cells for c in result.negative_clusters] == [2, 1]
+
+    def test_only_so_many_clusters_are_kept(self) -> None:
+        """Of three negative clusters the two largest stay, ties in reading order."""
+        params = FragmentParams(min_tumor_cells=1, min_tumor_cluster=1, max_negative_clusters=2)
+        clusters = score_picture("0 3 0 3 0 0", params=params).negative_clusters
+        assert [(c.n_cells, c.x) for c in clusters] == [(2, 1090.0), (1, 1000.0)]
+
+    def test_a_tumor_cell_is_more_likely_tumor_than_not(self) -> None:
+        """Exactly 0.5 is a tumor cell, less is not."""
+        result = _score(make_cells([0, 20], [0, 0], [3, 3], [0.5, 0.49]))
+        assert (result.n_cells, result.n_tumor) == (2, 1)
+
+
+class TestAssessable:
+    """Fewer than 20 tumor cells are not assessable, 20 to 99 are read with caution, 100 and more are enough."""
+
+    @pytest.mark.parametrize(
+        ("rows", "rule"),
+        [
+            ([], "no-tumor"),
+            (["3 " * 19], "no-tumor"),
+            (["3 " * 19 + "?"], "few-scored"),
+            (["3 " * 20], "cluster-3plus"),
+            (["n " * 500], "no-tumor"),
+        ],
+    )
+    def test_twenty_scored_tumor_cells_are_needed(self, rows: list[str], rule: str) -> None:
+        """19 are not assessable, whatever else lies around them; the decision says why."""
+        cells = draw_cells("\n".join(rows)) if rows else empty_cells()
+        result = _score(cells, FragmentParams())
+        assert result.decision.rule == rule
+        assert result.is_assessable == (rule == "cluster-3plus")
+        assert (result.score is None) == (not result.is_assessable)
+        assert result.decision.value == (result.score.label if result.score else "not-assessable")
+
+    @pytest.mark.parametrize(("size", "rule"), [(9, "scattered-tumor"), (10, "cluster-3plus")])
+    def test_scattered_tumor_calls_are_no_tumor(self, size: int, rule: str) -> None:
+        """Thirty tumor cells in groups of nine are not believed; one group of ten is."""
+        group = "3 " * size + ". . . "
+        assert _score(draw_cells(group * 4), FragmentParams()).decision.rule == rule
+
+    @pytest.mark.parametrize(("n", "flagged"), [(20, True), (99, True), (100, False)])
+    def test_few_tumor_cells_are_flagged(self, n: int, flagged: bool) -> None:
+        """20 to 99 cells are read with caution."""
+        assert ("few-tumor-cells" in _score(draw_cells("3 " * n), FragmentParams()).flags) == flagged
+
+    @pytest.mark.parametrize(("n_unscored", "flagged"), [(10, False), (11, True)])
+    def test_many_unscored_cells_are_flagged(self, n_unscored: int, flagged: bool) -> None:
+        """Exactly a tenth of a hundred tumor cells is not more than a tenth."""
+        picture = "3 " * (100 - n_unscored) + "? " * n_unscored
+        assert ("many-unscored" in _score(draw_cells(picture), FragmentParams()).flags) == flagged
+
+    @pytest.mark.parametrize(
+        ("picture", "flagged"),
+        [
+            ("0 0 3 3 3 3 0", True),
+            ("2 2 2 2 2 3 3", True),
+            ("2 2 2 2 2 1 0", False),
+            ("1 1 1 1 1 1 0", False),
+            ("3 3 3 3 3 2 0", False),
+        ],
+    )
+    def test_stain_without_a_cluster_is_noted(self, picture: str, flagged: bool) -> None:
+        """Four cells of 3+ do not score, but they are not passed over; faint ones are."""
+        assert ("sub-cluster-stain" in score_picture(picture).flags) == flagged
+
+    def test_a_guideline_of_shares_knows_no_stray_stain(self) -> None:
+        """Where clusters do not count, their absence is no doubt."""
+        assert "sub-cluster-stain" not in score_picture("0 0 3 3 3 3 0", guideline="gastric-resection").flags
+
+
+class TestLaws:
+    """The score of any fragment."""
+
+    @given(lattices(), st.randoms(use_true_random=False))
+    def test_the_order_of_the_cells_does_not_matter(self, cells: Cells, random: object) -> None:
+        """Shuffled cells give the same score down to the last digit."""
+        order = list(range(len(cells)))
+        random.shuffle(order)  # type: ignore[attr-defined]
+        assert _score(cells.take(np.array(order, np.int64))) == _score(cells)
+
+    @given(lattices(), st.floats(0, 6.28))
+    def test_a_turned_slide_has_the_same_score(self, cells: Cells, angle: float) -> None:
+        """Counts and sizes of clusters do not depend on how the tissue lies."""
+        cos, sin = np.cos(angle), np.sin(angle)
+        turned = cells.with_columns(x=cos * cells.x - sin * cells.y, y=sin * cells.x + cos * cells.y)
+        before, after = _score(cells), _score(turned)
+        assert (after.counts, after.largest_cluster, after.score) == (
+            before.counts,
+            before.largest_cluster,
+            before.score,
+        )
+        sizes = [[c.n_cells for c in result.negative_clusters] for result in (before, after)]
+        assert sizes[0] == sizes[1]
+
+    @given(lattices(), st.lists(st.tuples(st.floats(900, 1200), st.floats(1900, 2200)), max_size=20))
+    def test_cells_that_are_not_tumor_change_nothing(self, cells: Cells, others: list[tuple[float, float]]) -> None:
+        """Lymphocytes between the tumor cells neither join nor part them."""
+        crowd = make_cells([x for x, _ in others], [y for _, y in others], [3] * len(others), [0.1] * len(others))
+        before, after = _score(cells), _score(join_cells([crowd, cells]))
+        assert after.n_cells == before.n_cells + len(others)
+        assert (after.counts, after.largest_cluster, after.decision) == (
+            before.counts,
+            before.largest_cluster,
+            before.decision,
+        )
+        assert after.negative_clusters == before.negative_clusters
+
+    @given(lattices(), st.integers(0, 35), st.sampled_from(list(GUIDELINES)))
+    def test_a_stronger_cell_never_lowers_the_score(self, cells: Cells, which: int, guideline: str) -> None:
+        """Raising one scored cell by one class keeps or raises score and clusters."""
+        classes = cells.membrane_class.copy()
+        if which >= len(cells) or not 0 <= classes[which] < 3:
+            return
+        classes[which] += 1
+        rule = GUIDELINES[guideline]
+        before = score_fragment(make_fragment(), cells, MPP, rule, ANY_SIZE)
+        after = score_fragment(make_fragment(), cells.with_columns(membrane_class=classes), MPP, rule, ANY_SIZE)
+        assert before.is_assessable == after.is_assessable
+        assert all(a >= b for a, b in zip(after.largest_cluster, before.largest_cluster, strict=True))
+        if before.score is not None and after.score is not None:
+            assert after.score >= before.score
+
+    @given(lattices())
+    def test_the_parts_add_up(self, cells: Cells) -> None:
+        """Counted, unscored and negative cells are all accounted for."""
+        params = FragmentParams(min_tumor_cells=1, min_tumor_cluster=1, max_negative_clusters=99)
+        result = _score(cells, params)
+        assert sum(result.counts) + result.n_unscored == result.n_tumor <= result.n_cells
+        assert sum(c.n_cells for c in result.negative_clusters) == result.n_negative
+        assert list(result.largest_cluster) == sorted(result.largest_cluster, reverse=True)
