@@ -1,0 +1,200 @@
+"""The shape of case.json: typed records from which the published JSON Schema, `case.schema.json`, is made.
+
+Nothing is computed here; `case_json` fills the records. Within "hetscore/case/1" keys may be added, never changed or
+taken away: readers therefore accept keys they do not know and keep them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_NAME: Final = "hetscore/case/1"
+
+AREA_DECIMALS = 4
+"""mm2: 0.0001 mm2 is a square of 10 um, about one cell."""
+POSITION_DECIMALS = 1
+"""Level-0 pixels: a tenth of a pixel is far below what an outline is worth."""
+MPP_DECIMALS = 6
+"""Microns: 1e-6 um over a slide of 1e5 pixels is a tenth of a micron."""
+PERCENT_DECIMALS = 2
+"""Percent: one cell in 5,000, a large biopsy case, is 0.02."""
+
+Label = Literal["homo-HER2", "hetero-HER2", "indeterminate", "not-applicable", "not-assessable"]
+IhcScore = Literal["0", "1+", "2+", "3+"]
+Count = Annotated[int, Field(ge=0)]
+Area = Annotated[float, Field(ge=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+FlagName = Annotated[str, Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$")]
+
+
+class _Record(BaseModel):
+    """A part of case.json: frozen, unknown keys kept, infinities and NaN refused."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", allow_inf_nan=False)
+
+
+class Row(_Record):
+    """The row of a published table that decided."""
+
+    table: str = Field(description="Name of the guideline or of the rule set.")
+    value: str = Field(description="What the row says.")
+    rule: str = Field(description="Name of the row.")
+    text: str = Field(description="The row's sentence.")
+
+
+class DecidedBy(_Record):
+    """Which rows gave the IHC score, the ISH result and the status."""
+
+    ihc_score: Row
+    ish: Row | None = Field(description="How the ISH result was read; null where there was nothing to read.")
+    status: Row
+
+
+class Her2(_Record):
+    """HER2 IHC score, ISH and status."""
+
+    ihc_score: IhcScore | None = Field(description="HER2 IHC score of the case; null where none can be given.")
+    ish: Literal["amplified", "not-amplified", "unknown"]
+    her2_copies: float | None = Field(description="Mean HER2 copies per cell, if counted.")
+    cep17_copies: float | None = Field(description="Mean CEP17 copies per cell, if counted.")
+    ish_cells: Count | None = Field(description="Cells counted for ISH.")
+    status: Literal["positive", "negative", "equivocal", "not-assessable"]
+    rule_set: str = Field(description="Rule set that combined IHC and ISH.")
+    decided_by: DecidedBy
+
+
+class FragmentCounts(_Record):
+    """Fragments of the case; controls and excluded pieces are not among them."""
+
+    total: Count
+    with_tumor: Count = Field(description="Fragments that vote: they hold enough tumor to be assessed.")
+    score_2plus_or_3plus: Count = Field(description="Of those that vote, how many score 2+ or 3+.")
+    score_3plus: Count = Field(description="Of those that vote, how many score 3+.")
+    not_assessable: Count = Field(description="Fragments that do not vote: total less with_tumor.")
+
+
+class CellCounts(_Record):
+    """Tumor cells of the fragments that vote: what the label rests on."""
+
+    total: Count = Field(description="All cells found in all fragments, tumor or not.")
+    tumor: Count = Field(description="Tumor cells of voting fragments, the unscored included.")
+    unscored: Count = Field(description="Tumor cells whose membrane could not be measured.")
+    by_class: dict[IhcScore, Count] = Field(
+        min_length=4, description="Scored tumor cells by class of membranous staining; all four classes."
+    )
+    tumor_not_voting: Count = Field(description="Tumor cells of fragments that do not vote; in no other count.")
+
+
+class CutoffResult(_Record):
+    """Would the case be homo-HER2 if `cutoff` percent were enough."""
+
+    cutoff: Annotated[int, Field(ge=0, le=100)] = Field(description="Percent.")
+    pooled: bool = Field(description="By the share of all tumor cells that are 2+ or 3+.")
+    worst_fragment: bool = Field(description="By the smallest such share among tumor fragments.")
+    fragments: bool = Field(description="By the share of tumor fragments that score 2+ or 3+.")
+
+
+class Evidence(_Record):
+    """What the label rests on; null where the test was not made."""
+
+    p_cluster: Probability | None = Field(description="p of the largest negative cluster under the error model.")
+    p_scan: Probability | None = Field(description="p of the densest negative window under the error model.")
+    p_fraction: Probability | None = Field(description="p of the worst fragment's negative share.")
+    p_case: Probability | None = Field(description="The three tests together.")
+    largest_negative_cluster: Count | None = Field(
+        description="Cells in the largest connected cluster of tumor cells below 2+; null where no fragment votes."
+    )
+    smallest_detectable_clone: Count | None = Field(description="Smallest negative clone this case could have shown.")
+    probability_homo: Probability | None
+    cutoff_sweep: list[CutoffResult]
+    error_model: dict[str, Any] | None = Field(description="The measured error model used; null: none.")
+
+
+class DecisivePlace(_Record):
+    """A place that made or nearly made the label."""
+
+    kind: Literal["cell", "cluster", "fragment"]
+    fragment: int
+    slide: str
+    x: float = Field(description="Level-0 pixels.")
+    y: float = Field(description="Level-0 pixels.")
+    n_cells: Count
+    bounds: tuple[int, int, int, int] = Field(description="Left, top, width, height in level-0 pixels.")
+    text: str
+
+
+class CoverageRecord(_Record):
+    """Where the tissue went, all slides together."""
+
+    tissue_mm2: Area
+    analysed_mm2: Area
+    excluded_mm2: dict[str, Area] = Field(description="By reason.")
+    failed_mm2: Area
+    failed_tiles: list[str] = Field(description="One line for each tile that could not be analysed.")
+    dropped_pieces: dict[str, Count] = Field(description="Pieces not taken for fragments, by reason.")
+
+
+class SlideRecord(_Record):
+    """One slide read for the case."""
+
+    path: str
+    sha256: str
+    mpp: float | None = Field(description="Microns per level-0 pixel.")
+    mpp_source: Literal["cases-table", "command-line", "file", "tiff-resolution"] | None
+    reader: str
+    width: Count = Field(description="Level-0 pixels.")
+    height: Count = Field(description="Level-0 pixels.")
+
+
+class ModelRecord(_Record):
+    """The model that found the cells."""
+
+    name: str
+    sha256: str
+
+
+class ProvenanceRecord(_Record):
+    """How the result came about."""
+
+    slides: list[SlideRecord]
+    model: ModelRecord
+    guideline: str
+    rule_set: str
+    calibration: str
+    settings: dict[str, Any]
+    device: str
+    started: str = Field(description="ISO 8601, UTC.")
+    seconds: Annotated[float, Field(ge=0)]
+
+
+class CaseDocument(_Record):
+    """The record of truth of one case."""
+
+    schema_name: Literal["hetscore/case/1"] = Field(alias="schema")
+    case_id: str
+    hetscore_version: str
+    label: Label
+    label_basis: Literal["automatic", "reviewed"]
+    provisional: bool
+    reason: str = Field(description="One sentence a pathologist can read.")
+    literal_label: Label = Field(description="The rule applied to the cell calls as they stand.")
+    her2: Her2
+    fragments: FragmentCounts
+    cells: CellCounts
+    evidence: Evidence
+    decisive: list[DecisivePlace] = Field(description="What would change the label, ranked.")
+    coverage: CoverageRecord
+    flags: list[FlagName] = Field(description="Names from the registry of flags.")
+    provenance: ProvenanceRecord
+
+
+def case_schema() -> dict[str, Any]:
+    """Give the JSON Schema (draft 2020-12) of case.json; `case.schema.json` is this, written down."""
+    schema = CaseDocument.model_json_schema(mode="serialization", by_alias=True)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:" + SCHEMA_NAME.replace("/", ":"),
+        **schema,
+    }
