@@ -38,12 +38,12 @@ _ROWS = (
     Flag("few-tumor-cells", Severity.CAUTION, "A fragment holds fewer than 100 tumor cells: read with caution."),
     Flag("limited-sampling", Severity.CAUTION, "Fewer than 4 tumor fragments, or fewer than 200 tumor cells."),
     Flag("many-unscored", Severity.CAUTION, "More than a tenth of the tumor cells could not be scored."),
-    Flag("ish-needed", Severity.CAUTION, "HER2 IHC 2+ without an ISH result: the status is equivocal."),
+    Flag("ish-needed", Severity.CAUTION, "The HER2 status waits for an ISH result."),
     Flag("ish-discordant", Severity.CAUTION, "IHC and ISH disagree; the rule set decided."),
     Flag("sub-cluster-stain", Severity.NOTE, "Stained tumor cells exist that do not form a cluster of five."),
     Flag("uncalibrated", Severity.CAUTION, "No site calibration: the label is provisional."),
-    Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analysed."),
-    Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artefacts and not analysed."),
+    Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
+    Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artefacts and not analyzed."),
     Flag("opaque-particles", Severity.NOTE, "Opaque particles were excluded from the tissue."),
 )
 

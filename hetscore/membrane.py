@@ -8,6 +8,7 @@ near the cell's border, read above the cell's own cytoplasm, so haze does not co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -129,7 +130,7 @@ def _cast_rays(
     return Rays(peak, where, border, cytoplasm)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, shrink: int) -> Floats:
     """Area (label px), mean x, mean y (label px) and mean DAB of each nucleus, (n, 4)."""
     table = np.zeros((n, 4))
@@ -153,7 +154,7 @@ def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, shrink: int) -
     return table
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _sample(image: Image, x: float, y: float) -> float:
     """Bilinear value of `image` at (x, y); the edge's value beyond the edge."""
     height, width = image.shape
@@ -165,7 +166,7 @@ def _sample(image: Image, x: float, y: float) -> float:
     return float(top * (1 - fy) + bottom * fy)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _walk(
     dab: Image,
     nuclei: NDArray[np.int32],
@@ -213,7 +214,7 @@ def _walk(
     return peak, where, border, cytoplasm
 
 
-def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dict[str, NDArray[np.generic]]:
+def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dict[str, Any]:
     """Membrane measures of each cell from its rays."""
     nucleus_od = nuclei[:, 3]
     baseline = np.where(np.isnan(rays.cytoplasm_od), nucleus_od, np.minimum(rays.cytoplasm_od, nucleus_od + _HAZE_OD))

@@ -92,4 +92,5 @@ def find_opaque(thumbnail: Thumbnail, white: tuple[float, float, float], params:
     core = is_gray & (density.min(axis=2) > params.opaque_od)
     radius = round(params.opaque_margin_um / thumbnail.mpp)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return cv2.dilate(core.astype(np.uint8), disc).astype(bool)
+    grown: Mask = cv2.dilate(core.astype(np.uint8), disc).astype(bool)
+    return grown

@@ -71,7 +71,8 @@ def unmixing_matrix(vectors: StainVectors) -> NDArray[np.float64]:
     """
     stains = np.array([vectors.hematoxylin, vectors.dab], dtype=np.float64)
     stains /= np.linalg.norm(stains, axis=1, keepdims=True)
-    return np.linalg.pinv(stains.T)
+    matrix: NDArray[np.float64] = np.asarray(np.linalg.pinv(stains.T), dtype=np.float64)
+    return matrix
 
 
 def unmix(rgb: Rgb, stain: Stain) -> tuple[Image, Image]:
@@ -99,7 +100,7 @@ def unmix(rgb: Rgb, stain: Stain) -> tuple[Image, Image]:
     return hematoxylin, dab
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _apply_tables(rgb: Rgb, tables: NDArray[np.float32], hematoxylin: Image, dab: Image) -> None:
     for i in range(rgb.shape[0]):
         for j in range(rgb.shape[1]):

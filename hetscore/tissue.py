@@ -116,7 +116,8 @@ def _erode(mask: Mask, radius_px: float) -> Mask:
     """Take a band off all around; the slide's own border is not an edge of tissue."""
     side = 2 * max(1, round(radius_px)) + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return cv2.erode(mask.astype(np.uint8), disc, borderType=cv2.BORDER_REPLICATE).astype(bool)
+    eroded: Mask = cv2.erode(mask.astype(np.uint8), disc, borderType=cv2.BORDER_REPLICATE).astype(bool)
+    return eroded
 
 
 def _fill_holes(mask: Mask) -> Mask:

@@ -1,7 +1,7 @@
 """Calibrate the `watershed` model: tumor call and membrane class, from points read by people and from phantoms.
 
-Writes models/watershed/model.toml and prints the figures of its card: each development core is judged by a fit that never
-saw it. Run from the repository with the development data beside it::
+Writes models/watershed/model.toml and prints the figures of its card: each development core is judged by a fit that
+never saw it. Run from the repository with the development data beside it::
 
     python scripts/calibrate_default.py --data ../shared/data
 """
@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODEL = REPOSITORY / "models" / "watershed" / "model.toml"
 STAIN = StainVectors(hematoxylin=(0.642, 0.627, 0.447), dab=(0.360, 0.567, 0.741))
-"""Medians over the bluest and the brownest pixels of the eight development cores (densities against their own glass)."""
+"""Medians over the bluest and the brownest pixels of the eight development cores, densities against their glass."""
 MPP = 0.25
 """Of the development cores, estimated from nuclear size (data/MANIFEST.md)."""
 MARGIN_PX = 320
@@ -106,7 +106,7 @@ def match_points(found: Floats, points: Floats, reach: float) -> tuple[NDArray[n
 
 
 def read_crops(data: Path) -> Iterator[Sample]:
-    """Samples of the development crops, one a crop."""
+    """Measure the development crops, one sample a crop."""
     crops: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     with (data / "annotations" / "cells.csv").open(newline="") as file:
         for row in csv.DictReader(file):
@@ -141,8 +141,8 @@ def fit_tumor(sample: Sample, penalty: float = 2.0) -> LogisticModel:
         return value, np.concatenate([[slope.sum()], z.T @ slope + 2 * penalty * b[1:]])
 
     b = minimize(loss, np.zeros(z.shape[1] + 1), jac=True, method="L-BFGS-B").x
-    rounded = [tuple(float(round(v, 5)) for v in column) for column in (center, scale, b[1:])]
-    return LogisticModel(FEATURES, *rounded, intercept=float(round(b[0], 5)))
+    first, second, third = (tuple(float(round(v, 5)) for v in column) for column in (center, scale, b[1:]))
+    return LogisticModel(FEATURES, first, second, third, intercept=float(round(b[0], 5)))
 
 
 def _group_weights(group: NDArray[np.str_]) -> Floats:
@@ -196,7 +196,8 @@ def report_membrane(sample: Sample) -> None:
         t, c = truth[rows], called[rows]
         if rows.any():
             print(f"{name[:24] or 'all cores':26} n {rows.sum():5}  accuracy {share(t == c):.3f}  "
-                  f"quadratic kappa {quadratic_kappa(t, c):.3f}  overexpressed or not {share((t >= 2) == (c >= 2)):.3f}")  # fmt: skip
+                  f"quadratic kappa {quadratic_kappa(t, c):.3f}  "
+                  f"overexpressed or not {share((t >= 2) == (c >= 2)):.3f}")  # fmt: skip
 
 
 def _leave_out(sample: Sample, judge: Callable[[Sample, Sample], Floats]) -> Floats:

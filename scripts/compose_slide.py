@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from hetscore.domain import Rgb
 from hetscore.errors import HetscoreError
 from hetscore.phantom.pyramid import write_pyramid

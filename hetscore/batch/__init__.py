@@ -1,1 +1,1 @@
-"""To be written."""
+"""Many cases: the cases table and the run."""

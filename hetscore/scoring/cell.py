@@ -51,7 +51,8 @@ class OrdinalModel:
         """Probability of 0, 1+, 2+, 3+ for each row of `measures`, (n, 4)."""
         reach = expit((measures @ np.array(self.weights))[:, None] - np.array(self.cuts))
         bounds = np.concatenate([np.ones((len(measures), 1)), reach, np.zeros((len(measures), 1))], axis=1)
-        return bounds[:, :-1] - bounds[:, 1:]
+        chances: Floats = bounds[:, :-1] - bounds[:, 1:]
+        return chances
 
 
 def cell_measures(cells: Cells) -> Floats:

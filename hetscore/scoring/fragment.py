@@ -23,8 +23,6 @@ from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_scor
 class FragmentParams:
     """When a fragment can be judged, and what is noted about it."""
 
-    tumor_cutoff: float = 0.5
-    """Least `Cells.p_tumor` of a tumor cell, inclusive: the more likely of the two answers."""
     min_tumor_cells: int = 20
     """Scored tumor cells below which a fragment is not assessable. A design choice: even 20 cells hold a negative one
     with 95 % probability only if 14 % of the tumor is negative, so fewer say nothing of heterogeneity."""
@@ -104,7 +102,7 @@ def score_fragment(
 
 def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
     """Take the tumor cells, in reading order whatever the order of `cells`, and link them."""
-    rows = np.flatnonzero(cells.p_tumor >= params.tumor_cutoff)
+    rows = np.flatnonzero(cells.is_tumor)
     rows = rows[np.lexsort((cells.membrane_class[rows], cells.x[rows], cells.y[rows]))]
     x, y = cells.x[rows], cells.y[rows]
     return _Tumor(

@@ -14,7 +14,7 @@ _STRAIGHT, _DIAGONAL = 5, 7
 """Step lengths in fifths of a pixel: 7/5 is within 1 % of the square root of 2 (chamfer 5-7)."""
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def grow_seeds(
     seed_rows: NDArray[np.int64], seed_columns: NDArray[np.int64], weight: NDArray[np.uint8], reach_px: int
 ) -> NDArray[np.int32]:
@@ -80,7 +80,7 @@ def grow_seeds(
     return labels
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def region_sums(labels: NDArray[np.int32], n: int, image: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sum over each region in one pass: area, x, y, xx, yy, xy, value, value squared.
 

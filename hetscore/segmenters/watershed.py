@@ -181,10 +181,12 @@ def blob_answer(source: Image, mpp: float, sigmas_um: tuple[float, ...]) -> Imag
 
     References
     ----------
-    .. [1] Marr D, Hildreth E. Theory of edge detection. Proc R Soc Lond B 207:187-217, 1980 (the ratio 1.6).
+    .. [1] Marr D, Hildreth E. Theory of edge detection. Proceedings of the Royal Society B 207:187-217, 1980 (the
+       ratio 1.6).
     """
     answers: list[Image] = [blur(source, s / 1.265 / mpp) - blur(source, s * 1.265 / mpp) for s in sigmas_um]
-    return np.maximum.reduce(answers)
+    strongest: Image = np.maximum.reduce(answers)
+    return strongest
 
 
 def find_nuclei(views: Views, params: WatershedParams) -> tuple[NDArray[np.int32], NDArray[np.int64]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from hetscore.batch.cases import COLUMNS, find_cases
 from hetscore.domain import CaseInput, IshData, IshResult, SlideInput, SlideRole
 from hetscore.errors import UsageError

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
-from hetscore.cli.info import describe_slide, info
-from hetscore.domain import Level, MppSource, SlideInfo
 from PIL import Image
 from typer.testing import CliRunner
+
+from hetscore.cli.info import describe_slide, info
+from hetscore.domain import Level, MppSource, SlideInfo
 
 LEVELS = (Level(4000, 2000, 1.0), Level(1000, 500, 4.0))
 

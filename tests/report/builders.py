@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
+
 from hetscore.domain import (
     CaseLabel,
     CaseResult,
@@ -32,7 +34,6 @@ from hetscore.domain import (
     Thumbnail,
 )
 from hetscore.geometry import Box
-from numpy.typing import NDArray
 
 SLIDE = "biopsy <1>.tif"
 """A name that HTML and URLs would trip over."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import ValidationError
+
 from hetscore.domain import CaseResult, Decision, Her2Score, IshData, IshResult, MppSource
 from hetscore.report import case_json
 from hetscore.report.document import CaseDocument, case_schema
-from pydantic import ValidationError
-
 from tests.report.builders import SLIDE, empty_result, small_result
 
 SCHEMA = Path(case_json.__file__).with_name("case.schema.json")

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import shapely
+
 from hetscore.domain import CELL_COLUMNS, Cells, empty_cells
 from hetscore.report import cells_parquet
 from hetscore.report.outlines import open_rings, outline_polygons
-
 from tests.report.builders import SLIDE, empty_result, small_cells, small_result
 
 

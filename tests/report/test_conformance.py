@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
 from hetscore.domain import CaseResult
 from hetscore.errors import UsageError
 from hetscore.report import EXPORTERS, write_case
-
 from tests.report.builders import empty_result, small_result
 
 RESULTS = {"small": small_result(), "empty": empty_result()}

@@ -7,12 +7,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+
 from hetscore.domain import CaseLabel, CaseResult
 from hetscore.errors import UsageError
 from hetscore.flags import FLAGS
 from hetscore.report import html, write_case
 from hetscore.report.tables import fragment_rows
-
 from tests.report.builders import empty_result, small_result
 
 VOID = {"meta", "img", "link", "br", "hr", "input"}

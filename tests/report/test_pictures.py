@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hetscore.domain import Thumbnail
 from hetscore.geometry import Box
 from hetscore.report import pictures
 from hetscore.report.palette import Verdict, fragment_verdict
 from hetscore.report.tables import FragmentRow, fragment_rows
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.report.builders import SLIDE, small_picture, small_result, small_slide
 
 VERDICTS = {row.fragment: fragment_verdict(row) for row in fragment_rows(small_result())}

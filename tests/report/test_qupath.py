@@ -13,9 +13,9 @@ from uuid import UUID
 import numpy as np
 import pytest
 from geojson_pydantic import FeatureCollection
+
 from hetscore.domain import CaseResult, empty_cells
 from hetscore.report import qupath
-
 from tests.report.builders import SLIDE, small_cells, small_result
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hetscore.domain import FragmentRole
-from hetscore.report import tables
-from hetscore.report.case_json import case_document
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetscore.domain import FragmentRole
+from hetscore.report import tables
+from hetscore.report.case_json import case_document
 from tests.report.builders import empty_result, small_result
 
 CASE_COLUMNS = (

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from textwrap import dedent
 
 import numpy as np
+
 from hetscore.domain import Cells, Decision, Fragment, FragmentScore, Her2Score, MembraneClass, NegativeCluster
 from hetscore.geometry import Box
 from hetscore.scoring.fragment import FragmentParams, score_fragment

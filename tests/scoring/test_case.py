@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hetscore.domain import CaseLabel, CaseScore, FragmentScore, Her2Score, Her2Status, IshData, IshResult
 from hetscore.errors import UsageError
 from hetscore.flags import FLAGS, Severity
 from hetscore.scoring.case import score_case
 from hetscore.scoring.guidelines import GUIDELINES, Counts
 from hetscore.scoring.status import RULE_SETS
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, make_score, score_picture
 
 FOUR_HOMO = [make_score(k) for k in (1, 2, 3, 4)]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hetscore.scoring.clusters import cluster_sizes, label_clusters, largest_cluster, link_cells
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hetscore.scoring.clusters import cluster_sizes, label_clusters, largest_cluster, link_cells
 
 Pairs = set[tuple[int, int]]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hetscore.domain import Cells, FragmentScore, Her2Score, empty_cells, join_cells
 from hetscore.geometry import Box
 from hetscore.scoring.fragment import FragmentParams, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.scoring.builders import ANY_SIZE, MPP, draw_cells, make_cells, make_fragment, score_picture
 
 ISLAND = """

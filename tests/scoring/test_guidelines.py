@@ -6,11 +6,11 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hetscore.domain import Her2Score, MembraneClass
-from hetscore.scoring.guidelines import GUIDELINES, Clusters, Counts, Criterion, Guideline, decide_score, holds
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetscore.domain import Her2Score, MembraneClass
+from hetscore.scoring.guidelines import GUIDELINES, Clusters, Counts, Criterion, Guideline, decide_score, holds
 from tests.scoring.builders import score_picture
 
 BIOPSY, RESECTION = GUIDELINES["gastric-biopsy"], GUIDELINES["gastric-resection"]

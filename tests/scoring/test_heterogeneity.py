@@ -5,6 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hetscore.domain import CaseLabel, CutoffRow, FragmentScore, Her2Score, Her2Status
 from hetscore.scoring.heterogeneity import (
     CUTOFFS,
@@ -14,9 +17,6 @@ from hetscore.scoring.heterogeneity import (
     shannon_entropy,
     sweep_cutoffs,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, make_score
 
 POSITIVE = Her2Status.POSITIVE

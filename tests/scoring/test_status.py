@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+
 from hetscore.domain import Her2Score, Her2Status, IshData, IshResult
 from hetscore.errors import UsageError
 from hetscore.scoring.status import RULE_SETS, RuleSet, decide_status, flag_ish, read_ish

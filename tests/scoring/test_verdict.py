@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hetscore.domain import CaseLabel, FragmentScore, Her2Score, Her2Status
-from hetscore.scoring.verdict import VerdictParams, decide_verdict, rank_decisive
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hetscore.domain import CaseLabel, FragmentScore, Her2Score, Her2Status
+from hetscore.scoring.verdict import VerdictParams, decide_verdict, rank_decisive
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, make_score
 
 POSITIVE = Her2Status.POSITIVE

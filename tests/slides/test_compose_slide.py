@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hetscore.slides import open_slide
 from scripts.compose_slide import compose, main
-
 from tests.slides.writers import write_png
 
 

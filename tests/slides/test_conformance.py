@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hetscore.domain import Rgb
 from hetscore.geometry import Box, grid_boxes
 from hetscore.slides import READERS, Slide, open_slide, reader_module
-
 from tests.slides.writers import MPP, WRITERS
 
 

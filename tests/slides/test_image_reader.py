@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from hetscore.domain import Rgb
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
 from hetscore.slides import open_slide
-from PIL import Image
 
 
 def test_transparent_pixels_are_laid_on_white(tmp_path: Path) -> None:

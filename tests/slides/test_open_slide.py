@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hetscore.domain import MppSource, Rgb
 from hetscore.errors import SlideError, UsageError
 from hetscore.geometry import Box
 from hetscore.slides import READERS, SUPPORTED_SUFFIXES, dicom_series, hash_slide, open_slide
-
 from tests.slides.writers import WRITERS, write_png, write_tiff, write_trestle
 
 

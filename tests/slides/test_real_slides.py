@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from hetscore.domain import MppSource
 from hetscore.errors import SlideError
 from hetscore.geometry import Box

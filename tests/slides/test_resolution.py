@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hetscore.domain import MppSource
 from hetscore.errors import UsageError
 from hetscore.slides.resolution import MppClaim, check_given_mpp, find_mpp

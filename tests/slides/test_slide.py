@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hetscore.domain import Level, Rgb, SlideInfo
 from hetscore.errors import ResolutionError
 from hetscore.geometry import Box
@@ -14,8 +17,6 @@ from hetscore.slides import Slide
 from hetscore.slides import slide as slide_module
 from hetscore.slides.resolution import MppClaim
 from hetscore.slides.slide import whole_downsample
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 class ArrayReader:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+
 from hetscore.domain import MppSource, Rgb
 from hetscore.errors import SlideError
 from hetscore.geometry import Box

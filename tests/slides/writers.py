@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import tifffile
-from hetscore.domain import Rgb
 from PIL import Image
+
+from hetscore.domain import Rgb
 
 Writer = Callable[[Path, Rgb], None]
 

@@ -1,0 +1,42 @@
+# Everything a newcomer needs: `make demo` and `make test` work on a fresh clone; both set up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: setup demo test test-fast test-slow lint samples calibrate clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+demo: setup  ## score the seven sample cases and compare with what is expected
+	rm -rf demo-results
+	$(BIN)/hetscore score slides_sample --out demo-results
+	$(BIN)/python scripts/check_expected.py demo-results slides_sample/expected.csv
+
+test: lint test-fast  ## what every change must pass
+
+test-fast: setup
+	$(BIN)/python -m pytest -q
+
+test-slow: setup  ## tests on many phantoms and on the real development images
+	$(BIN)/python -m pytest -q -m slow
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+samples: setup  ## draw slides_sample anew
+	$(BIN)/python scripts/make_sample_slides.py
+
+calibrate: setup  ## fit models/watershed from the development data beside the repository
+	$(BIN)/python scripts/calibrate_default.py --data ../shared/data
+
+clean:
+	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

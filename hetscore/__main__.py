@@ -1,0 +1,5 @@
+"""``python -m hetscore``: the command line without its script."""
+
+from hetscore.cli import main
+
+main()

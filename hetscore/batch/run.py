@@ -1,0 +1,189 @@
+"""A run: cases in, one folder of results out, and a record of whatever could not be scored.
+
+One bad slide never stops the others. Tables are written anew after every case, so a run that is cut off leaves what it
+had. The log is one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+
+from hetscore import __version__
+from hetscore.domain import CaseInput
+from hetscore.errors import UsageError
+from hetscore.pipeline import Run, ScoredCase, score_case
+from hetscore.report import EXPORTERS, write_case
+from hetscore.report.case_json import case_document
+from hetscore.report.tables import CaseRow, Failure, case_row, write_cases_csv, write_failures_csv
+
+LOG_FILE = "run.log"
+RUN_FILE = "run.json"
+
+
+@dataclass
+class Outcome:
+    """What a run has brought so far."""
+
+    rows: list[CaseRow] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    reports: list[Path] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything could be scored."""
+        return not self.failures
+
+
+CaseDone = Callable[[CaseInput, ScoredCase | None], None]
+"""Called after each case."""
+
+
+def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = lambda _case, _scored: None) -> Outcome:
+    """Score cases one after another and write their results.
+
+    Parameters
+    ----------
+    cases : sequence of CaseInput
+        From `find_cases`.
+    out : Path
+        Folder for the results, see `prepare_folder`.
+    run : Run
+        Settings, model and workers.
+    done : callable, optional
+        Called after each case.
+
+    Returns
+    -------
+    Outcome
+        Rows of the table, failures and the reports' paths.
+
+    Raises
+    ------
+    UsageError
+        If `out` holds something else or cannot be written; nothing was scored then.
+    """
+    prepare_folder(out)
+    outcome = Outcome()
+    started = datetime.now(UTC)
+    with (out / LOG_FILE).open("w", encoding="utf-8") as file:
+        log = _open_log(file)
+        log.info("run started", cases=len(cases), hetscore=__version__, model=run.model.name, workers=run.workers)
+        _write_state(out, cases, run, outcome, started)
+        for case in cases:
+            done(case, _run_case(case, out, run, outcome, log.bind(case_id=case.case_id)))
+            _write_state(out, cases, run, outcome, started)
+        log.info("run ended", scored=len(outcome.rows), failures=len(outcome.failures))
+    return outcome
+
+
+def prepare_folder(out: Path) -> None:
+    """Make the folder for the results.
+
+    Raises
+    ------
+    UsageError
+        If it is a file, holds anything, or cannot be written: results of two runs never mix.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out}: a file; expected a folder for the results. Choose another --out.")
+    if out.is_dir() and any(out.iterdir()):
+        raise UsageError(f"{out}: holds other files; expected a new or empty folder. Choose another --out or empty it.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        msg = f"{out}: cannot be made ({error.strerror}); expected a writable place. Choose another --out."
+        raise UsageError(msg) from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise UsageError(f"{out}: cannot be written; expected a writable folder. Choose another --out.")
+
+
+def _open_log(file: TextIO) -> Any:  # noqa: ANN401 - structlog's loggers are built at run time
+    return structlog.wrap_logger(
+        structlog.WriteLogger(file),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+    )
+
+
+def _run_case(case: CaseInput, out: Path, run: Run, outcome: Outcome, log: Any) -> ScoredCase | None:  # noqa: ANN401
+    """Score and write one case; whatever fails becomes a row of `outcome.failures`."""
+    log.info("case started", slides=[str(slide.path) for slide in case.slides])
+    try:
+        scored = score_case(case, _logging(run, log))
+        reports = _write(scored, out / "cases" / case.case_id)
+    except Exception as error:
+        log.exception("case failed")
+        reason = f"unexpected {type(error).__name__}: {error}; see {LOG_FILE}"
+        outcome.failures.append(Failure(what="case", case_id=case.case_id, slide="", reason=reason))
+        return None
+    if scored.result is None and not scored.failed_slides:
+        reason = "no slide with the role her2; expected at least one. Correct the role column of the cases table."
+        outcome.failures.append(Failure(what="case", case_id=case.case_id, slide="", reason=reason))
+    for slide, reason in scored.failed_slides:
+        log.error("slide failed", slide=str(slide.path), reason=reason)
+        outcome.failures.append(Failure(what="slide", case_id=case.case_id, slide=str(slide.path), reason=reason))
+    if scored.result is not None:
+        outcome.rows.append(case_row(case_document(scored.result)))
+        outcome.reports += [path for path in reports if path.suffix == ".html"]
+        outcome.failures += _failed_tiles(case, scored)
+        log.info("case scored", label=scored.result.score.label.value, reason=scored.result.score.reason)
+    return scored
+
+
+def _logging(run: Run, log: Any) -> Run:  # noqa: ANN401
+    """Make a run that also logs when a slide's tiles are planned and when they are done."""
+
+    def progress(what: str, done: int, total: int) -> None:
+        if done in (0, total):
+            log.info("tiles", slide=what, done=done, total=total)
+        run.progress(what, done, total)
+
+    return replace(run, progress=progress)
+
+
+def _write(scored: ScoredCase, folder: Path) -> tuple[Path, ...]:
+    if scored.result is None:
+        return ()
+    folder.mkdir(parents=True)
+    return write_case(scored.result, folder, tuple(EXPORTERS))
+
+
+def _failed_tiles(case: CaseInput, scored: ScoredCase) -> list[Failure]:
+    slides = scored.result.slides if scored.result else ()
+    return [
+        Failure(what="tile", case_id=case.case_id, slide=str(slide.info.path), reason=reason)
+        for slide in slides
+        for reason in slide.failed_tiles
+    ]
+
+
+def _write_state(out: Path, cases: Sequence[CaseInput], run: Run, outcome: Outcome, started: datetime) -> None:
+    """Write the tables and run.json as they stand."""
+    write_cases_csv(outcome.rows, out / "cases.csv")
+    write_failures_csv(outcome.failures, out / "failures.csv")
+    state = {
+        "schema": "hetscore/run/1",
+        "hetscore_version": __version__,
+        "started": started.isoformat(timespec="seconds"),
+        "updated": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": "cpu",
+        "workers": run.workers,
+        "model": {"name": run.model.name, "sha256": run.model.sha256, "calibration": run.model.membrane.id},
+        "settings": run.settings.as_dict(),
+        "cases": [{"case_id": c.case_id, "slides": [str(s.path) for s in c.slides]} for c in cases],
+        "n_scored": len(outcome.rows),
+        "failures": [vars(failure) for failure in outcome.failures],
+    }
+    (out / RUN_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")

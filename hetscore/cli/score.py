@@ -1,0 +1,104 @@
+"""``hetscore score``: the main job, slides or folders in, labels and reports out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hetscore.batch.run import CaseDone, Outcome
+    from hetscore.domain import CaseInput
+    from hetscore.pipeline import Progress, ScoredCase
+    from hetscore.report.tables import CaseRow
+
+Paths = Annotated[list[Path], typer.Argument(help="Slides, folders or cases tables (cases.csv).")]
+Out = Annotated[Path, typer.Option(help="New or empty folder for the results.")]
+Mpp = Annotated[float | None, typer.Option(help="Microns per level-0 pixel; outranks the file, not the cases table.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="Model: a folder under models/ or a path.")]
+GuidelineName = Annotated[str | None, typer.Option("--guideline", help="How the IHC score is made (gastric-biopsy).")]
+RuleSetName = Annotated[str | None, typer.Option("--rule-set", help="What is HER2-positive (yagi-2019).")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as this process may use.")]
+
+
+def score(
+    paths: Paths,
+    out: Out,
+    mpp: Mpp = None,
+    model: ModelName = None,
+    guideline: GuidelineName = None,
+    rule_set: RuleSetName = None,
+    config: ConfigFile = None,
+    workers: Workers = None,
+) -> None:
+    """Score cases: find tumor cells, class their membranes, label homo-HER2 or hetero-HER2, write reports."""
+    from rich.console import Console
+
+    from hetscore.batch.cases import find_cases
+    from hetscore.batch.run import run_cases
+    from hetscore.config import load_model, load_settings
+    from hetscore.pipeline import Run
+
+    settings = load_settings(config, mpp=mpp, model=model, guideline=guideline, rule_set=rule_set)
+    cases = find_cases(paths)
+    n_workers = workers or len(os.sched_getaffinity(0))
+    errors = Console(stderr=True)
+    with _show_progress(errors, len(cases)) as (progress, done):
+        run = Run(settings, load_model(settings.model), n_workers, progress)
+        outcome = run_cases(cases, out, run, done)
+    _print_outcome(Console(), errors, outcome, out)
+    if not outcome.is_complete:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _show_progress(console: Console, n_cases: int) -> Iterator[tuple[Progress, CaseDone]]:
+    """Show two bars on a terminal, one line a case elsewhere."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
+        cases = bars.add_task("cases", total=n_cases)
+        tiles = bars.add_task("tiles", total=None)
+
+        def progress(what: str, done: int, total: int) -> None:
+            bars.update(tiles, description=what, completed=done, total=total)
+
+        def case_done(case: CaseInput, scored: ScoredCase | None) -> None:
+            bars.advance(cases)
+            if not console.is_terminal:
+                label = scored.result.score.label if scored and scored.result else "failed"
+                typer.echo(f"{case.case_id}: {label}", err=True)
+
+        yield progress, case_done
+
+
+def _print_outcome(console: Console, errors: Console, outcome: Outcome, out: Path) -> None:
+    """Print the table of labels, where the reports are, and what failed."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        "case", "label", "literal", "IHC", "ISH", "status", "fragments", "tumor", "cells", title="HER2 labels"
+    )
+    for row in outcome.rows:
+        table.add_row(*(escape(cell) for cell in _cells(row)))
+    console.print(table)
+    for report in outcome.reports:
+        typer.echo(str(report))
+    typer.echo(f"tables: {out / 'cases.csv'}")
+    for failure in outcome.failures:
+        errors.print(f"[red]failed[/] {escape(failure.case_id)}: {escape(failure.reason)}", soft_wrap=True)
+
+
+def _cells(row: CaseRow) -> tuple[str, ...]:
+    label = f"{row.label} (provisional)" if row.provisional else row.label
+    facts = (row.ihc_score or "-", row.ish, row.status, row.fragments, row.fragments_with_tumor, row.tumor_cells)
+    return (row.case_id, label, row.literal_label, *(str(fact) for fact in facts))
