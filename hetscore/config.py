@@ -98,7 +98,7 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: 
 def _read_toml(path: Path, error_type: type[HetscoreError]) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise error_type(f"{path}: no such file; expected a TOML file. Check the path.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise error_type(f"{path}: not valid TOML ({error}). Mend the line named.") from None

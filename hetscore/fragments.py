@@ -88,13 +88,13 @@ def reading_order(boxes: list[Box]) -> list[int]:
 
     A box belongs to the row whose first (topmost) box its own center lies level with.
     """
-    waiting = sorted(range(len(boxes)), key=lambda i: (boxes[i].y, boxes[i].x))
+    waiting = sorted(range(len(boxes)), key=lambda i: (boxes[i].y, boxes[i]))
     order: list[int] = []
     while waiting:
         first = boxes[waiting[0]]
         row = [i for i in waiting if boxes[i].y + boxes[i].height / 2 < first.bottom]
         row = row or [waiting[0]]
-        order += sorted(row, key=lambda i: (boxes[i].x, boxes[i].y))
+        order += sorted(row, key=lambda i: boxes[i])
         waiting = [i for i in waiting if i not in row]
     return order
 

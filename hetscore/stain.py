@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ def _apply_tables(rgb: Rgb, tables: NDArray[np.float32], hematoxylin: Image, dab
 
 
 def find_white(rgb: Rgb) -> tuple[float, float, float]:
-    """Color of empty glass: the commonest value of each channel among the bright half of a thumbnail.
+    """Color of empty glass: the commonest value of each channel where a thumbnail is bright and flat.
 
     Parameters
     ----------
@@ -120,18 +121,23 @@ def find_white(rgb: Rgb) -> tuple[float, float, float]:
     Returns
     -------
     tuple of float
-        Red, green, blue. Where nothing is bright (a field full of tissue) 240 is the floor, the usual glass of
-        brightfield scanners (measured 233-243 on the eight development cores).
+        Red, green, blue. Pure white counts only where nothing else is glass: scanners fill with it what they did not
+        scan, and against it the real glass would read as tissue. Where nothing is bright and flat (a field full of
+        tissue) 240 is taken, the usual glass of brightfield scanners (233-243 on the eight development cores).
     """
-    white = []
-    for channel in range(3):
-        counts = np.bincount(rgb[..., channel].ravel(), minlength=256)
-        counts[:_DARKEST_GLASS] = 0
-        white.append(float(np.argmax(counts)) if counts.sum() >= _MIN_GLASS_SHARE * rgb[..., channel].size else 240.0)
-    return white[0], white[1], white[2]
+    spread = cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
+    is_fill = (rgb == 255).all(axis=2)
+    is_flat = (rgb.min(axis=2) >= _DARKEST_GLASS) & (spread <= _FLAT_SPREAD)
+    for chosen in (is_flat & ~is_fill, is_fill):
+        if chosen.mean() >= _MIN_GLASS_SHARE:
+            red, green, blue = (float(np.argmax(np.bincount(rgb[..., c][chosen]))) for c in range(3))
+            return red, green, blue
+    return 240.0, 240.0, 240.0
 
 
 _DARKEST_GLASS = 200
 """Glass darker than this would mean a lamp at 60 % of the sensor's range; no development slide is below 233."""
+_FLAT_SPREAD = 4
+"""Gray levels between neighbors of a thumbnail on glass; pale tissue at 4 um/px varies by 8 and more."""
 _MIN_GLASS_SHARE = 0.02
-"""A thumbnail whose bright pixels are fewer shows no glass to speak of."""
+"""A thumbnail whose flat bright pixels are fewer shows no glass to speak of."""

@@ -69,9 +69,9 @@ def find_tissue(
     TissueMask
         `mask` holds the tissue to be judged, holes filled; `excluded` what would have been tissue otherwise.
     """
-    density = optical_density(thumbnail.rgb, white).mean(axis=2)
+    density = np.maximum(optical_density(thumbnail.rgb, white).mean(axis=2), 0)  # brighter than glass is glass
     sigma = params.blur_um / thumbnail.mpp
-    smooth = _smooth(np.maximum(density, -0.05), sigma)
+    smooth = _smooth(density, sigma)
     texture = np.sqrt(_smooth((density - smooth) ** 2, sigma))
     floor = np.clip(params.texture_factor * np.quantile(texture, 0.1), params.min_texture_od, params.max_texture_od)
     candidates = (smooth > find_threshold(smooth, params)) | (texture > floor)
@@ -94,7 +94,7 @@ def find_threshold(smooth: NDArray[np.float32], params: TissueParams) -> float:
     The darker half of the glass's spread is hidden by pale tissue, so the lighter half (below the commonest value)
     gives the width.
     """
-    counts, edges = np.histogram(smooth, bins=400, range=(-0.05, 0.05))
+    counts, edges = np.histogram(smooth, bins=250, range=(0.0, 0.05))
     mode = float(edges[int(np.argmax(counts))] + 0.5 * (edges[1] - edges[0]))
     below = mode - smooth[smooth < mode]
     width = float(np.median(below)) / 0.6745 if below.size else 0.0  # median to sigma of a normal distribution

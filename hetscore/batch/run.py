@@ -17,12 +17,13 @@ from typing import Any, TextIO
 import structlog
 
 from hetscore import __version__
-from hetscore.domain import CaseInput
-from hetscore.errors import UsageError
+from hetscore.domain import CaseInput, MppSource
+from hetscore.errors import HetscoreError, UsageError
 from hetscore.pipeline import Run, ScoredCase, score_case
 from hetscore.report import EXPORTERS, write_case
 from hetscore.report.case_json import case_document
 from hetscore.report.tables import CaseRow, Failure, case_row, write_cases_csv, write_failures_csv
+from hetscore.slides.resolution import check_given_mpp
 
 LOG_FILE = "run.log"
 RUN_FILE = "run.json"
@@ -68,8 +69,10 @@ def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = 
     Raises
     ------
     UsageError
-        If `out` holds something else or cannot be written; nothing was scored then.
+        If the microns per pixel given are absurd, or `out` holds something else or cannot be written; nothing was
+        scored then.
     """
+    check_given_mpp(run.settings.mpp, MppSource.COMMAND_LINE)
     prepare_folder(out)
     outcome = Outcome()
     started = datetime.now(UTC)
@@ -123,6 +126,10 @@ def _run_case(case: CaseInput, out: Path, run: Run, outcome: Outcome, log: Any) 
     try:
         scored = score_case(case, _logging(run, log))
         reports = _write(scored, out / "cases" / case.case_id)
+    except HetscoreError as error:
+        log.error("case failed", reason=str(error))
+        outcome.failures.append(Failure(what="case", case_id=case.case_id, slide="", reason=str(error)))
+        return None
     except Exception as error:
         log.exception("case failed")
         reason = f"unexpected {type(error).__name__}: {error}; see {LOG_FILE}"

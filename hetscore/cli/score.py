@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,11 +50,10 @@ def score(
     settings = load_settings(config, mpp=mpp, model=model, guideline=guideline, rule_set=rule_set)
     cases = find_cases(paths)
     n_workers = workers or len(os.sched_getaffinity(0))
-    errors = Console(stderr=True)
-    with _show_progress(errors, len(cases)) as (progress, done):
+    with _show_progress(Console(stderr=True), len(cases)) as (progress, done):
         run = Run(settings, load_model(settings.model), n_workers, progress)
         outcome = run_cases(cases, out, run, done)
-    _print_outcome(Console(), errors, outcome, out)
+    _print_outcome(outcome, out)
     if not outcome.is_complete:
         raise typer.Exit(1)
 
@@ -80,25 +80,30 @@ def _show_progress(console: Console, n_cases: int) -> Iterator[tuple[Progress, C
         yield progress, case_done
 
 
-def _print_outcome(console: Console, errors: Console, outcome: Outcome, out: Path) -> None:
+_COLUMNS = ("case", "label", "literal rule", "IHC", "ISH", "status", "fragments", "tumor cells")
+_PIPE_WIDTH = 160
+"""Columns of the table where there is no terminal to fit it to."""
+
+
+def _print_outcome(outcome: Outcome, out: Path) -> None:
     """Print the table of labels, where the reports are, and what failed."""
+    from rich import box
+    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(
-        "case", "label", "literal", "IHC", "ISH", "status", "fragments", "tumor", "cells", title="HER2 labels"
-    )
+    caption = "* provisional: no site calibration. Fragments: those with tumor, of all."
+    table = Table(*_COLUMNS, box=box.SIMPLE, caption=caption)
     for row in outcome.rows:
         table.add_row(*(escape(cell) for cell in _cells(row)))
-    console.print(table)
-    for report in outcome.reports:
-        typer.echo(str(report))
-    typer.echo(f"tables: {out / 'cases.csv'}")
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    typer.echo("\n".join(["reports:", *(f"  {report}" for report in outcome.reports), f"tables: {out / 'cases.csv'}"]))
     for failure in outcome.failures:
-        errors.print(f"[red]failed[/] {escape(failure.case_id)}: {escape(failure.reason)}", soft_wrap=True)
+        typer.echo(f"failed {failure.case_id}: {failure.reason}", err=True)
 
 
 def _cells(row: CaseRow) -> tuple[str, ...]:
-    label = f"{row.label} (provisional)" if row.provisional else row.label
-    facts = (row.ihc_score or "-", row.ish, row.status, row.fragments, row.fragments_with_tumor, row.tumor_cells)
-    return (row.case_id, label, row.literal_label, *(str(fact) for fact in facts))
+    label = f"{row.label} *" if row.provisional else row.label
+    fragments = f"{row.fragments_with_tumor} of {row.fragments}"
+    score = row.ihc_score or "-"
+    return (row.case_id, label, row.literal_label, score, row.ish, row.status, fragments, str(row.tumor_cells))

@@ -7,6 +7,7 @@ made again without the slide.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,7 +146,8 @@ def draw_overview(slide: SlideResult, verdicts: Mapping[int, Verdict]) -> Rgb | 
         _draw_rings(rgb, fragment, downsample, verdicts[fragment.id].color)
     for fragment in slide.fragments:
         _draw_number(rgb, fragment, downsample, verdicts[fragment.id].color)
-    draw_scale_bar(rgb, slide.thumbnail.mpp * shrink)
+    if math.isfinite(slide.thumbnail.mpp):  # a slide refused for its stain may not say its scale
+        draw_scale_bar(rgb, slide.thumbnail.mpp * shrink)
     return rgb
 
 

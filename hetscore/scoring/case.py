@@ -95,7 +95,7 @@ def score_case(
         case_id=case_id,
         label=label,
         literal_label=literal_label(status, ordered)[0],
-        is_provisional=True,
+        is_provisional="uncalibrated" in flags,
         reason=reason,
         score=score,
         score_decision=score_decision,
@@ -147,7 +147,7 @@ def _flag_case(
         "no-tumor": not voting and not _find_blocking(slide_flags),
         "limited-sampling": bool(voting) and is_limited,
         "failed-tiles": n_failed_tiles > 0,
-        "uncalibrated": True,
+        "uncalibrated": not _find_blocking(slide_flags),  # nothing was called, so nothing awaits a calibration
     }
     return {name for name, is_seen in seen.items() if is_seen}.union(*(f.flags for f in fragments))
 

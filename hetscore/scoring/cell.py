@@ -44,7 +44,7 @@ class OrdinalModel:
 
     def __post_init__(self) -> None:
         """Refuse a model under which more stain could mean a lower class."""
-        if min(self.weights) < 0 or not self.cuts[0] < self.cuts[1] < self.cuts[2]:
+        if not all(0 <= w < np.inf for w in self.weights) or not self.cuts[0] < self.cuts[1] < self.cuts[2]:
             raise ValueError(f"calibration {self.id}: weights {self.weights} and cuts {self.cuts} are not monotone")
 
     def probabilities(self, measures: Floats) -> Floats:

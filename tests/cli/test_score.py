@@ -1,0 +1,87 @@
+"""The command line from outside: exit status, what goes to stdout and stderr, and how soon it answers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hetscore.phantom.pyramid import write_pyramid
+
+
+def hetscore(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user would."""
+    command = [sys.executable, "-m", "hetscore", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)  # noqa: S603 - our own command
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Path:
+    """Write a slide of empty glass."""
+    write_pyramid(tmp_path / "glass.tif", np.full((600, 800, 3), 240, np.uint8), 0.25)
+    return tmp_path / "glass.tif"
+
+
+def test_all_scored(slide: Path, tmp_path: Path) -> None:
+    """Exit status 0; the table and the report's path on stdout, progress on stderr."""
+    done = hetscore("score", slide, "--out", tmp_path / "out")
+
+    assert done.returncode == 0
+    assert "not-assessable" in done.stdout
+    assert str(tmp_path / "out" / "cases" / "glass" / "report.html") in done.stdout
+    assert "glass: not-assessable" in done.stderr
+
+
+def test_some_failed(slide: Path, tmp_path: Path) -> None:
+    """Exit status 1; the others are done and the reason stands on stderr, without a traceback."""
+    (tmp_path / "text.svs").write_text("not a slide")
+
+    done = hetscore("score", slide, tmp_path / "text.svs", "--out", tmp_path / "out")
+
+    assert done.returncode == 1
+    assert "failed text" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "out" / "cases" / "glass" / "case.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.svs", "--out", "out"], "nowhere.svs"),
+        (["{slide}", "--out", "{full}"], "holds other files"),
+        (["{slide}", "--out", "out", "--rule-set", "mine"], "yagi-2019"),
+        (["{slide}", "--out", "out", "--guideline", "mine"], "gastric-biopsy"),
+        (["{slide}", "--out", "out", "--model", "mine"], "watershed"),
+        (["{slide}", "--out", "out", "--config", "none.toml"], "none.toml"),
+        (["{slide}", "--out", "out", "--mpp", "99"], "99"),
+    ],
+)
+def test_usage(slide: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
+    """Exit status 2 and one line that names what was wrong or what is known; nothing is scored."""
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "file").write_text("")
+
+    done = hetscore("score", *(a.format(slide=slide, full=full) for a in arguments), cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_imports_nothing_heavy() -> None:
+    """``--help`` answers at once because no numerical library is loaded for it."""
+    program = "import sys, hetscore.cli; print([m for m in ('numpy', 'torch', 'cv2', 'pydantic') if m in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_version() -> None:
+    """``--version`` tells the version and exits."""
+    assert hetscore("--version").stdout.startswith("hetscore 0.")

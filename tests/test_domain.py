@@ -1,0 +1,125 @@
+"""Cells as columns with ragged outlines, and the labels that reports print."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hetscore.domain import (
+    CELL_COLUMNS,
+    Cells,
+    Her2Score,
+    MembraneClass,
+    TissueMask,
+    empty_cells,
+    join_cells,
+)
+from tests.scoring.builders import make_cells
+
+corner_counts = st.lists(st.integers(0, 5), max_size=8)
+"""How many corners the outline of each cell has; an outline may be missing."""
+
+
+def _ragged(corners: list[int], start: int = 0) -> Cells:
+    """Cells numbered from `start` by x, whose outlines have so many corners; corner k of cell i is (i, k)."""
+    n = len(corners)
+    numbers = list(range(start, start + n))
+    outlines = [(i, k) for i, count in zip(numbers, corners, strict=True) for k in range(count)]
+    return make_cells([float(i) for i in numbers], [0.0] * n, [0] * n, [0.5] * n).with_columns(
+        outline_xy=np.array(outlines, np.float32).reshape(-1, 2),
+        outline_start=np.concatenate([[0], np.cumsum(corners)]).astype(np.int64),
+    )
+
+
+def _assert_same(one: Cells, other: Cells) -> None:
+    for name in (*CELL_COLUMNS, "outline_xy", "outline_start"):
+        left, right = getattr(one, name), getattr(other, name)
+        assert np.array_equal(left, right), name
+        assert left.dtype == right.dtype, name
+
+
+class TestTake:
+    """Choosing cells."""
+
+    def test_by_position_and_by_mask(self) -> None:
+        """Positions give their own order and may repeat; a mask keeps the order there is."""
+        cells = _ragged([3, 0, 4])
+        assert cells.take(np.array([2, 0, 2])).x.tolist() == [2, 0, 2]
+        assert cells.take(np.array([True, False, True])).x.tolist() == [0, 2]
+
+    def test_the_outline_goes_with_its_cell(self) -> None:
+        """Whatever stood before it."""
+        taken = _ragged([3, 0, 4]).take(np.array([2, 1]))
+        assert taken.outline(0).tolist() == [[2, 0], [2, 1], [2, 2], [2, 3]]
+        assert taken.outline(1).tolist() == []
+
+    @given(corner_counts, st.data())
+    def test_each_cell_taken_is_the_cell_it_was(self, corners: list[int], data: st.DataObject) -> None:
+        """Columns and outline, for any choice of positions."""
+        cells = _ragged(corners)
+        chosen = data.draw(st.lists(st.sampled_from(range(len(corners))), max_size=10)) if corners else []
+        taken = cells.take(np.array(chosen, np.int64))
+        assert taken.x.tolist() == [float(i) for i in chosen]
+        for i, k in enumerate(chosen):
+            assert np.array_equal(taken.outline(i), cells.outline(k))
+
+
+class TestJoin:
+    """Putting cells together."""
+
+    def test_none_join_to_none(self) -> None:
+        """No part, or parts without cells."""
+        _assert_same(join_cells([]), empty_cells())
+        _assert_same(join_cells([empty_cells(), empty_cells()]), empty_cells())
+
+    @given(st.lists(corner_counts, max_size=4))
+    def test_parts_come_back(self, parts: list[list[int]]) -> None:
+        """Joined and taken apart again, each part is what it was."""
+        cells = [_ragged(corners, start=10 * i) for i, corners in enumerate(parts)]
+        joined = join_cells(cells)
+        first = 0
+        for part in cells:
+            _assert_same(joined.take(np.arange(first, first + len(part))), part)
+            first += len(part)
+        assert len(joined) == first
+
+
+class TestCells:
+    """Small questions a cell can answer."""
+
+    def test_a_tumor_cell_is_one_more_likely_so_than_not(self) -> None:
+        """Even odds count as tumor."""
+        assert make_cells([0, 1, 2], [0, 0, 0], [0, 0, 0], [0.49, 0.5, 0.9]).is_tumor.tolist() == [False, True, True]
+
+    def test_columns_are_frozen_but_replaceable(self) -> None:
+        """A stage never changes the cells it was given."""
+        cells = _ragged([3])
+        changed = cells.with_columns(fragment=np.array([7], np.int32))
+        assert (cells.fragment[0], changed.fragment[0]) == (1, 7)
+        with pytest.raises(AttributeError):
+            cells.x = np.zeros(1)  # type: ignore[misc]
+
+
+class TestLabels:
+    """How classes and scores are written."""
+
+    def test_unscored_is_not_zero(self) -> None:
+        """A cell that could not be measured has a word of its own."""
+        assert [c.label for c in MembraneClass] == ["unscored", "0", "1+", "2+", "3+"]
+
+    def test_scores(self) -> None:
+        """As in the guidelines."""
+        assert [s.label for s in Her2Score] == ["0", "1+", "2+", "3+"]
+
+
+class TestTissueMask:
+    """Area at the thumbnail's scale."""
+
+    def test_area(self) -> None:
+        """Five of six pixels of 100 um are 0.05 mm2; another mask may be asked for."""
+        mask = np.array([[True, True, True], [True, True, False]])
+        tissue = TissueMask(mask, downsample=400, mpp=100.0)
+        assert tissue.area_mm2() == pytest.approx(0.05)
+        assert tissue.area_mm2(~mask) == pytest.approx(0.01)

@@ -1,0 +1,288 @@
+"""Membranes drawn with known density and extent are measured as drawn, in whatever tile they lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hetscore.domain import CELL_COLUMNS, Cells, MembraneClass, MembranePattern, Tile, TileImage, TileLabels
+from hetscore.geometry import Box, polygon_area
+from hetscore.membrane import MembraneParams, find_pattern, longest_arc, measure_cells
+from tests.drawings import STAIN, Image, distance, make_tile, paint
+
+RING = ((0.0, 360.0),)
+U_SHAPE = ((5.0, 275.0),)
+"""Three sides of a square: the apical side is free. Arcs end midway between two rays of 10 degrees."""
+TWO_SIDES = ((5.0, 95.0), (185.0, 275.0))
+ONE_SIDE = ((5.0, 75.0),)
+NOWHERE = ()
+
+Arcs = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class DrawnCell:
+    """A round cell; lengths in um, angles in degrees from the right, growing downward."""
+
+    x: float = 16.0
+    y: float = 16.0
+    radius: float = 7.0
+    nucleus_radius: float = 3.5
+    stained: Arcs = RING
+    """Arcs of the border that carry the line."""
+    od: float = 0.6
+    """Density of the line above the cytoplasm."""
+    width: float = 1.5
+    haze: float = 0.0
+    """DAB of the cytoplasm,"""
+    nucleus_dab: float | None = None
+    """and of the nucleus; None is as much as the cytoplasm."""
+
+
+def _draw(*cells: DrawnCell, mpp: float = 0.25, side_um: float = 32.0) -> tuple[TileImage, TileLabels]:
+    """Draw cells on glass, with the labels a perfect segmenter at 0.5 um/px would give."""
+    shape = (round(side_um / mpp), round(side_um / mpp))
+    dab = np.max([_dab(cell, shape, mpp) for cell in cells], axis=0)
+    hematoxylin = np.max([0.3 * (_distance_um(cell, shape, mpp) < cell.nucleus_radius) for cell in cells], axis=0)
+    small = (round(side_um / 0.5), round(side_um / 0.5))
+    nuclei, territories = np.zeros(small, np.int32), np.zeros(small, np.int32)
+    for number, cell in enumerate(cells, start=1):
+        nearness = _distance_um(cell, small, 0.5)
+        territories[nearness < cell.radius] = number
+        nuclei[nearness < cell.nucleus_radius] = number
+    labels = TileLabels(nuclei, territories, np.full(len(cells), 0.9), shrink=round(0.5 / mpp))
+    return make_tile(paint(hematoxylin, dab), mpp=mpp), labels
+
+
+def _distance_um(cell: DrawnCell, shape: tuple[int, int], mpp: float) -> Image:
+    return distance(shape, cell.x / mpp, cell.y / mpp) * mpp
+
+
+def _dab(cell: DrawnCell, shape: tuple[int, int], mpp: float) -> Image:
+    """Haze, and the line centered on the border, its edges soft over a pixel."""
+    away = _distance_um(cell, shape, mpp)
+    rows, columns = (np.indices(shape) + 0.5) * mpp
+    angle = np.degrees(np.arctan2(rows - cell.y, columns - cell.x)) % 360
+    is_on = np.any([(angle >= start) & (angle < stop) for start, stop in (*cell.stained, (-1, -1))], axis=0)
+    line = np.clip((cell.width / 2 - np.abs(away - cell.radius)) / mpp + 0.5, 0, 1)
+    nucleus_dab = cell.haze if cell.nucleus_dab is None else cell.nucleus_dab
+    ground = np.where(away < cell.nucleus_radius, nucleus_dab, cell.haze * (away < cell.radius))
+    return np.asarray(ground + cell.od * is_on * line, np.float64)
+
+
+def _measure(*cells: DrawnCell, mpp: float = 0.25) -> Cells:
+    return measure_cells(*_draw(*cells, mpp=mpp), STAIN)
+
+
+def _pattern(cells: Cells) -> MembranePattern:
+    return MembranePattern(int(cells.membrane_pattern[0]))
+
+
+class TestDensity:
+    """How brown the line is."""
+
+    @pytest.mark.parametrize("mpp", [0.25, 0.5])
+    @pytest.mark.parametrize("od", [0.3, 0.6, 1.0])
+    def test_a_ring_has_the_density_it_was_drawn_with(self, od: float, mpp: float) -> None:
+        """A line 1.5 um wide is read within 15 %, at either resolution."""
+        assert _measure(DrawnCell(od=od), mpp=mpp).membrane_od[0] == pytest.approx(od, rel=0.15)
+
+    @pytest.mark.parametrize("haze", [0.1, 0.3])
+    def test_it_is_read_above_the_cells_own_cytoplasm(self, haze: float) -> None:
+        """The same line on a hazy cell has the same density."""
+        cells = _measure(DrawnCell(haze=haze))
+        assert cells.membrane_od[0] == pytest.approx(0.6, rel=0.15)
+        assert cells.cytoplasm_od[0] == pytest.approx(haze, abs=0.02)
+
+    def test_a_gap_does_not_dilute_it(self) -> None:
+        """A U-shaped membrane is as brown as a closed one."""
+        assert _measure(DrawnCell(stained=U_SHAPE)).membrane_od[0] == pytest.approx(0.6, rel=0.15)
+
+    @pytest.mark.parametrize("haze", [0.0, 0.1, 0.3, 0.5])
+    def test_haze_is_no_membrane(self, haze: float) -> None:
+        """Cytoplasmic staining, however strong, is never counted in the score."""
+        cells = _measure(DrawnCell(stained=NOWHERE, haze=haze))
+        assert abs(cells.membrane_od[0]) < 0.05
+        assert _pattern(cells) is MembranePattern.NONE
+
+    def test_brown_of_the_nucleus_is_told_apart(self) -> None:
+        """Its density is a column of its own, and no membrane."""
+        cells = _measure(DrawnCell(stained=NOWHERE, nucleus_dab=0.4))
+        assert cells.nucleus_od[0] == pytest.approx(0.4, abs=0.03)
+        assert cells.membrane_od[0] < 0.05
+        assert _pattern(cells) is MembranePattern.NONE
+
+
+class TestExtent:
+    """How much of the border is stained, and which sides."""
+
+    @pytest.mark.parametrize("mpp", [0.25, 0.5])
+    @pytest.mark.parametrize(
+        ("stained", "pattern"),
+        [
+            (RING, MembranePattern.COMPLETE),
+            (U_SHAPE, MembranePattern.BASOLATERAL),
+            (TWO_SIDES, MembranePattern.LATERAL),
+            (ONE_SIDE, MembranePattern.PARTIAL),
+            (NOWHERE, MembranePattern.NONE),
+        ],
+    )
+    def test_patterns(self, stained: Arcs, pattern: MembranePattern, mpp: float) -> None:
+        """Completeness is the drawn share within 0.08, the arc the longest drawn one, and the pattern is named."""
+        lengths = [(stop - start) / 360 for start, stop in stained]
+        cells = _measure(DrawnCell(stained=stained), mpp=mpp)
+        assert cells.membrane_completeness[0] == pytest.approx(sum(lengths), abs=0.08)
+        assert cells.membrane_arc[0] == pytest.approx(max(lengths, default=0), abs=0.08)
+        assert _pattern(cells) is pattern
+
+    @pytest.mark.parametrize("turn", [5, 45, 105, 205, 315])
+    def test_a_turned_cell_measures_the_same(self, turn: int) -> None:
+        """A fragment lies on the glass as it fell; an arc may pass through angle 0."""
+        start, stop = turn % 360, (turn + 180) % 360
+        arcs = ((start, stop),) if start < stop else ((start, 360.0), (0.0, stop))
+        cells = _measure(DrawnCell(stained=arcs))
+        assert cells.membrane_completeness[0] == pytest.approx(0.5, abs=0.08)
+        assert cells.membrane_arc[0] == pytest.approx(0.5, abs=0.08)
+
+    def test_more_of_the_border_is_never_less_complete(self) -> None:
+        """From nothing to the ring in steps of 30 degrees."""
+        found = [_measure(DrawnCell(stained=((0, a),))).membrane_completeness[0] for a in range(0, 390, 30)]
+        assert found == sorted(found)
+
+    def test_a_line_between_two_cells_counts_for_both(self) -> None:
+        """Neighbors share their wall; neither can be told to own it."""
+        left = DrawnCell(x=9, y=16, stained=((-1, 40), (320, 360)))
+        right = DrawnCell(x=23, y=16, stained=NOWHERE)
+        cells = _measure(left, right)
+        assert cells.membrane_completeness[0] == pytest.approx(80 / 360, abs=0.08)
+        assert cells.membrane_completeness[1] > 0.05
+
+
+class TestUnscored:
+    """What cannot be measured is never silently 0."""
+
+    @pytest.mark.parametrize(("size", "is_measured"), [((3, 4), True), ((1, 11), False)])
+    def test_a_nucleus_too_small_to_measure_from(self, size: tuple[int, int], *, is_measured: bool) -> None:
+        """Eleven label pixels hold no center, twelve do."""
+        image, labels = _draw(DrawnCell())
+        nuclei = np.zeros_like(labels.nuclei)
+        nuclei[30 : 30 + size[0], 28 : 28 + size[1]] = 1
+        cells = measure_cells(image, replace(labels, nuclei=nuclei), STAIN)
+        assert len(cells) == 1
+        assert np.isfinite(cells.membrane_od[0]) == is_measured
+
+    def test_measuring_does_not_classify(self) -> None:
+        """What a measure means is decided in `scoring`."""
+        cells = _measure(DrawnCell())
+        assert cells.membrane_class.tolist() == [MembraneClass.UNSCORED]
+        assert not cells.p_class.any()
+        assert cells.fragment.tolist() == [0]
+
+    def test_no_cell_no_row(self) -> None:
+        """An empty tile is measured without complaint."""
+        image, labels = _draw(DrawnCell())
+        nothing = np.zeros_like(labels.nuclei)
+        assert len(measure_cells(image, TileLabels(nothing, nothing, np.zeros(0), labels.shrink), STAIN)) == 0
+
+
+class TestPlace:
+    """Where a cell is, and whose it is."""
+
+    def test_centroid_area_and_outline(self) -> None:
+        """The cell drawn at 16 um lies at 64 px of 0.25 um; its nucleus has 38 um2, the outline the cell's area."""
+        cells = _measure(DrawnCell())
+        assert (cells.x[0], cells.y[0]) == pytest.approx((64, 64), abs=0.5)
+        assert cells.nucleus_area_um2[0] == pytest.approx(np.pi * 3.5**2, rel=0.05)
+        assert polygon_area(cells.outline(0)) == pytest.approx(np.pi * 28**2, rel=0.1)
+
+    def test_a_finer_slide_gives_its_own_pixels(self) -> None:
+        """Two level-0 pixels to a tile pixel, the tile 1000 px from the corner: all lengths double."""
+        image, labels = _draw(DrawnCell())
+        tile = Tile(0, Box(1000, 2000, 256, 256), Box(1000, 2000, 256, 256), downsample=2, mpp=0.25)
+        cells = measure_cells(TileImage(tile, image.rgb), labels, STAIN)
+        assert (cells.x[0], cells.y[0]) == pytest.approx((1128, 2128), abs=1)
+        assert polygon_area(cells.outline(0)) == pytest.approx(np.pi * 56**2, rel=0.1)
+        assert cells.membrane_od[0] == _measure(DrawnCell()).membrane_od[0]
+
+    def test_only_cells_of_the_core_are_measured(self) -> None:
+        """A cell whose nucleus lies in the margin belongs to another tile."""
+        image, labels = _draw(DrawnCell(x=8, y=16), DrawnCell(x=24, y=16))
+        right = replace(image.tile, core=Box(64, 0, 64, 128))
+        cells = measure_cells(TileImage(right, image.rgb), labels, STAIN)
+        assert cells.x.tolist() == pytest.approx([96], abs=0.5)
+
+    @settings(deadline=None)  # the first call compiles
+    @given(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4), st.integers(0, 4))
+    def test_a_cell_measures_the_same_in_every_tile(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Cut off any multiple of 2 px (a label pixel) from each side: the row is identical, bit for bit."""
+        image, labels = _draw(DrawnCell(stained=U_SHAPE, haze=0.07))
+        box = Box(2 * left, 2 * top, 128 - 2 * left - 2 * right, 128 - 2 * top - 2 * bottom)
+        small = tuple(slice(s.start // 2, s.stop // 2) for s in box.slices)
+        part = TileLabels(labels.nuclei[small], labels.cells[small], labels.p_tumor, labels.shrink)
+
+        whole = measure_cells(image, labels, STAIN)
+        cropped = measure_cells(TileImage(replace(image.tile, box=box, core=box), image.rgb[box.slices]), part, STAIN)
+
+        for name in (*CELL_COLUMNS, "outline_xy", "outline_start"):
+            np.testing.assert_array_equal(getattr(cropped, name), getattr(whole, name), err_msg=name)
+
+
+class TestLongestArc:
+    """Runs of stained rays round a cell: + is stained, - is not, all rays of one length."""
+
+    @pytest.mark.parametrize(
+        ("rays", "arc"),
+        [
+            ("----------", 0.0),
+            ("++++++++++", 1.0),
+            ("--+++-----", 0.3),
+            ("++------++", 0.4),  # through the last ray to the first
+            ("--++--+++-", 0.3),
+            ("--++-++---", 0.5),  # a single ray is bridged and counts
+            ("+--------+", 0.2),
+            ("+-+------+", 0.4),  # bridged across the first ray
+            ("-+++++++++", 1.0),
+            ("--++++++++", 0.8),
+        ],
+    )
+    def test_by_hand(self, rays: str, arc: float) -> None:
+        """Ten rays a cell."""
+        stained = np.array([[mark == "+" for mark in rays]])
+        assert longest_arc(stained, np.full((1, 10), 0.1)) == pytest.approx([arc])
+
+    def test_long_sides_weigh_more(self) -> None:
+        """Rays that stand for more of the membrane count for more."""
+        share = np.array([[0.4, 0.1, 0.1, 0.1, 0.2, 0.1]])
+        stained = np.array([[True, False, False, True, True, False]])
+        assert longest_arc(stained, share) == pytest.approx([0.8])  # the last ray is bridged
+
+    @given(st.lists(st.booleans(), min_size=6, max_size=12), st.integers(0, 12))
+    def test_turning_the_cell_changes_nothing(self, rays: list[bool], turn: int) -> None:
+        """Which ray is the first is arbitrary."""
+        stained, share = np.array([rays]), np.full((1, len(rays)), 1 / len(rays))
+        turned = np.roll(stained, turn, axis=1)
+        assert longest_arc(turned, share) == pytest.approx(longest_arc(stained, share))
+
+
+class TestFindPattern:
+    """The first that holds, from complete downward."""
+
+    @pytest.mark.parametrize(
+        ("completeness", "arc", "pattern"),
+        [
+            (0.85, 0.2, MembranePattern.COMPLETE),
+            (0.84, 0.45, MembranePattern.BASOLATERAL),
+            (0.44, 0.44, MembranePattern.LATERAL),
+            (0.30, 0.1, MembranePattern.LATERAL),
+            (0.29, 0.29, MembranePattern.PARTIAL),
+            (0.0, 0.0, MembranePattern.NONE),
+        ],
+    )
+    def test_boundaries(self, completeness: float, arc: float, pattern: MembranePattern) -> None:
+        """Each bound belongs to the pattern it opens."""
+        found = find_pattern(np.array([completeness]), np.array([arc]), MembraneParams())
+        assert found.tolist() == [pattern]
