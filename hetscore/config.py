@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from dataclasses import dataclass, field, fields, is_dataclass
+from math import inf
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -121,8 +122,25 @@ def _known_only(values: dict[str, Any], kind: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in known}
 
 
+def _find_bad_numbers(values: Any, name: str) -> list[str]:  # noqa: ANN401 - plain values of any depth
+    """Numbers that are not finite and positive; no setting of any stage has a use for zero or less."""
+    if isinstance(values, dict):
+        return [
+            fault for key, value in values.items() for fault in _find_bad_numbers(value, f"{name}.{key}".lstrip("."))
+        ]
+    if isinstance(values, list):
+        empty = [] if values else [f"{name} is empty; expected at least one number"]
+        return empty + [fault for value in values for fault in _find_bad_numbers(value, name)]
+    is_number = isinstance(values, int | float) and not isinstance(values, bool)
+    if is_number and not 0 < values < inf:
+        return [f"{name} {values}; expected a positive number"]
+    return []
+
+
 def _find_bad_choices(settings: Settings) -> list[str]:
-    faults = []
+    faults = _find_bad_numbers(_SETTINGS.dump_python(settings), "")
+    if settings.membrane.n_rays % 2:
+        faults.append(f"membrane.n_rays {settings.membrane.n_rays}; expected an even number")
     if settings.guideline not in GUIDELINES:
         faults.append(f"guideline {settings.guideline!r}; expected one of {', '.join(sorted(GUIDELINES))}")
     if settings.rule_set not in RULE_SETS:

@@ -32,9 +32,12 @@ class MembraneParams:
     """The line may lie this far inside the cell's border, and"""
     outside_um: float = 1.5
     """this far outside: territories of two cells meet somewhere on the brown line, which is up to 2.1 um wide (3+)."""
+    min_band_um: float = 0.35
+    """Mean width of the band between nucleus and membrane from which its median is the cytoplasm; where there is less,
+    it is the membrane's own blur, and the nucleus gives the baseline instead."""
     stained_od: float = 0.10
-    """Height above the cytoplasm from which a point of the membrane counts as stained. Below the 1+ of the development
-    crops (median 0.15 over the stained half) and above the noise of 0 (90th percentile of points 0.07)."""
+    """Height above the cytoplasm from which a point of the membrane counts as stained: below nearly all 2+ cells of the
+    development crops (`membrane_od` 0.105 at their 5th percentile), above all but a few 0 (0.05 at their 95th)."""
     min_nucleus_px: int = 12
     """Fewer label pixels than this cannot hold a center to measure from: the cell is unscored."""
     complete_share: float = 0.85
@@ -113,7 +116,7 @@ class Rays:
     border_px: Floats
     """Where the cell's territory ends."""
     cytoplasm_od: Floats
-    """(n,), median density between nucleus and border; NaN where there is none."""
+    """(n,), median density between nucleus and membrane; NaN where there is too little of it."""
 
 
 def _cast_rays(
@@ -123,7 +126,8 @@ def _cast_rays(
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
     centers = (nuclei[owned, 1:3] + 0.5) * labels.shrink - 0.5
     inside, outside, reach = (round(v / mpp) for v in (params.inside_um, params.outside_um, params.reach_um))
-    window = np.array([inside, outside, reach], np.int64)
+    band = round(params.min_band_um / mpp * params.n_rays)
+    window = np.array([inside, outside, reach, band], np.int64)
     peak, where, border, cytoplasm = _walk(
         dab, labels.nuclei, labels.cells, labels.shrink, owned + 1, centers, directions, window
     )
@@ -179,7 +183,7 @@ def _walk(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Walk all rays of all cells; see `Rays` for what comes out."""
     n, n_rays = len(ids), len(directions)
-    inside, outside, reach = window[0], window[1], window[2]
+    inside, outside, reach, band = window[0], window[1], window[2], window[3]
     peak, where, border = np.zeros((n, n_rays)), np.zeros((n, n_rays)), np.zeros((n, n_rays))
     cytoplasm = np.full(n, np.nan)
     pool = np.empty(n_rays * (reach + 1))
@@ -209,7 +213,7 @@ def _walk(
                 if value > best:
                     best, best_step = value, step
             peak[c, r], where[c, r], border[c, r] = best, best_step, last_cell
-        if used >= n_rays // 2:
+        if used >= band:
             cytoplasm[c] = np.median(pool[:used])
     return peak, where, border, cytoplasm
 
@@ -217,9 +221,9 @@ def _walk(
 def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dict[str, Any]:
     """Membrane measures of each cell from its rays."""
     nucleus_od = nuclei[:, 3]
-    baseline = np.where(np.isnan(rays.cytoplasm_od), nucleus_od, np.minimum(rays.cytoplasm_od, nucleus_od + _HAZE_OD))
+    baseline = np.where(np.isnan(rays.cytoplasm_od), nucleus_od, rays.cytoplasm_od)
     height = rays.peak_od - baseline[:, None]
-    length = np.maximum(rays.peak_px, 1.0)
+    length = np.maximum(rays.border_px, 1.0)
     share = length / length.sum(axis=1, keepdims=True)
     stained = height >= params.stained_od
     completeness = (share * stained).sum(axis=1)
@@ -233,11 +237,6 @@ def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dic
         "membrane_pattern": find_pattern(completeness, arc, params),
         "cytoplasm_od": np.round(baseline, 4).astype(np.float32),
     }
-
-
-_HAZE_OD = 0.25
-"""Where the band between nucleus and border is this much browner than the nucleus it is the membrane itself, seen in a
-cell with hardly any cytoplasm; the nucleus then gives the baseline."""
 
 
 def _upper_half(height: Floats, share: Floats) -> Floats:

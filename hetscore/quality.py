@@ -23,24 +23,25 @@ class QualityParams:
     """When a slide is refused and what is masked."""
 
     dark_level: int = 50
-    """Gray level below which a pixel is dark: black of a fluorescence scan, not the darkest DAB (70 and more)."""
+    """Gray level (of the brightest channel) below which a pixel is dark. At 4 um/px a thousandth of the brownest
+    development core lies below 127, and one dirt particle below 50."""
     max_dark_share: float = 0.3
-    """No brightfield slide is this dark; DAB covers 16 % of the brownest development core."""
+    """No brightfield slide is this dark; the two fluorescence scans at hand are dark over 0.78 and 0.98."""
     stained_od: float = 0.15
     """Mean density from which a pixel has enough color to tell the stain by."""
     eosin_share: float = 0.12
     """A pixel is pink when its green density exceeds the red and blue ones by this share of it. Hematoxylin (0.64,
     0.63, 0.45) and DAB (0.36, 0.57, 0.74) give less than 0; eosin (0.07, 0.99, 0.11; Ruifrok 2001) 0.9."""
     max_pink_share: float = 0.25
-    """More pink among the stained pixels than this is eosin: the development cores have at most 0.01, the H&E
-    slides at hand 0.5 and more."""
+    """More pink among the stained pixels than this is eosin: the development cores have at most 0.003, the three H&E
+    slides at hand 0.97 and more."""
     min_stained_px: int = 200
     """Fewer stained pixels tell nothing about the stain."""
     opaque_od: float = 0.25
     """Density in every channel of an opaque particle (0.2-0.4 on the one among the development cores);"""
-    opaque_spread: float = 0.15
-    """and its channels differ by less than this share of the mean: soot and metal are gray (0.05-0.10 there), even the
-    darkest DAB of the claudin tiles is not (0.22 and more in 95 % of its pixels)."""
+    opaque_spread: float = 0.09
+    """and its channels differ by less than this share of the mean: soot and metal are gray (0.07 in the middle of that
+    one), hematoxylin and DAB mixed differ by 0.11 or more in whatever shares."""
     opaque_margin_um: float = 40.0
     """Tissue this near an opaque particle is out of focus or shaded."""
 

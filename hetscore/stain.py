@@ -138,6 +138,6 @@ def find_white(rgb: Rgb) -> tuple[float, float, float]:
 _DARKEST_GLASS = 200
 """Glass darker than this would mean a lamp at 60 % of the sensor's range; no development slide is below 233."""
 _FLAT_SPREAD = 4
-"""Gray levels between neighbors of a thumbnail on glass; pale tissue at 4 um/px varies by 8 and more."""
+"""Gray levels between neighbors on glass: the median of the development cores at 4 um/px; in tissue 10-74 (medians)."""
 _MIN_GLASS_SHARE = 0.02
 """A thumbnail whose flat bright pixels are fewer shows no glass to speak of."""

@@ -29,7 +29,7 @@ class TissueParams:
     noise_factor: float = 5.0
     """The threshold lies this many noise widths above the glass,"""
     min_od: float = 0.012
-    """but never below this mean density (illumination drifts by 0.005-0.01 over the development cores),"""
+    """but never below this mean density (uneven light reaches 0.011 on the glass of one development core),"""
     max_od: float = 0.03
     """nor above this, the density of the palest cytoplasm that still reads as color."""
     min_texture_od: float = 0.004

@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+settings.register_profile("hetscore", deadline=None)  # compiled kernels load within a first example
+settings.load_profile("hetscore")
+
 GOLDEN = Path(__file__).resolve().parent / "golden"
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 

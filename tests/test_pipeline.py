@@ -26,6 +26,12 @@ def model() -> Model:
     return load_model("watershed")
 
 
+@pytest.fixture(scope="module")
+def cells(model: Model) -> Cells:
+    """Find the cells of a sample with the default tiles and one worker."""
+    return analyse_slide(SlideInput(CLONE), run_with(model)).cells
+
+
 def run_with(model: Model, core_px: int = 2048, workers: int = 1, mpp: float | None = None) -> Run:
     """Make a run with tiles of a size."""
     settings = replace(load_settings(), tiling=TilingParams(core_px=core_px), mpp=mpp)
@@ -45,11 +51,6 @@ def assert_same_cells(left: Cells, right: Cells) -> None:
 
 class TestSameAnswerAlways:
     """The cells do not depend on how the slide was cut or who worked on it."""
-
-    @pytest.fixture(scope="class")
-    def cells(self, model: Model) -> Cells:
-        """Cells of a sample with the default tiles and one worker."""
-        return analyse_slide(SlideInput(CLONE), run_with(model)).cells
 
     @pytest.mark.parametrize(("core_px", "workers"), [(512, 1), (1024, 3), (2048, 4)])
     def test_any_tile_size_and_worker_count(self, cells: Cells, model: Model, core_px: int, workers: int) -> None:
@@ -169,7 +170,7 @@ class TestRealCores:
     def test_composed_slide(self, shared_data: Callable[[str], Path], tmp_path: Path, model: Model) -> None:
         """Three cores on white are three fragments; the 0 core is one without overexpression; so the case is hetero."""
         folder = shared_data("eac-tma")
-        cores = [cv2.imread(str(next(folder.glob(f"{name}*.jpg")))) for name in ("3_a1f1", "2_da59", "0_aa1d")]
+        cores = [np.asarray(cv2.imread(str(next(folder.glob(f"{n}*.jpg"))))) for n in ("3_a1f1", "2_da59", "0_aa1d")]
         canvas = np.full((5468, sum(core.shape[1] for core in cores) + 4000, 3), 255, np.uint8)
         x = 1000
         for core in cores:

@@ -18,7 +18,7 @@ from hetscore.config import load_model, load_settings
 from hetscore.domain import CaseInput, SlideInput, SlideRole
 from hetscore.errors import UsageError
 from hetscore.phantom.pyramid import write_pyramid
-from hetscore.pipeline import Run, ScoredCase
+from hetscore.pipeline import Run, ScoredCase, score_case
 
 
 @pytest.fixture
@@ -100,7 +100,6 @@ class TestRun:
         self, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """An unexpected error becomes a failure; the log holds its traceback; the next case is scored."""
-        score_case = batch.score_case
 
         def fail_first(case: CaseInput, run: Run) -> ScoredCase:
             if case.case_id == "a":

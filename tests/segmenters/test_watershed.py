@@ -27,7 +27,8 @@ SHAPE = (160, 200)
 """80 x 100 um at 0.5 um/px."""
 CENTERS = [(30.0, 30.0), (75.0, 34.0), (130.0, 28.0), (172.0, 50.0), (40.0, 90.0), (88.0, 96.0), (140.0, 110.0)]
 """Seven nuclei, 20 um and more apart."""
-EVEN = LogisticModel(FEATURES, (0.0,) * 15, (1.0,) * 15, (0.0,) * 15, 0.0)
+N = len(FEATURES)
+EVEN = LogisticModel(FEATURES, (0.0,) * N, (1.0,) * N, (0.0,) * N, 0.0)
 """A tumor call that says one half of every cell."""
 SEGMENTER = Watershed(EVEN)
 
