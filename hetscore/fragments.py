@@ -69,7 +69,7 @@ def find_fragments(tissue: TissueMask, slide: str, params: FragmentParams, first
     items = tuple(
         _fragment(first_id + k, slide, labels == i, float(areas[i]), tissue, params) for k, i in enumerate(order)
     )
-    dropped = {"dust": int(sum(is_dust)), "edge": int(sum(is_edge))}
+    dropped = {"dust": int(sum(is_dust)) + tissue.n_specks, "edge": int(sum(is_edge))}
     return Fragments(items, renumber[labels], tissue.downsample, tissue.mpp, dropped)
 
 

@@ -75,12 +75,14 @@ def find_tissue(
     texture = np.sqrt(_smooth((density - smooth) ** 2, sigma))
     floor = np.clip(params.texture_factor * np.quantile(texture, 0.1), params.min_texture_od, params.max_texture_od)
     candidates = (smooth > find_threshold(smooth, params)) | (texture > floor)
-    candidates = _erode(_fill_holes(candidates), params.halo_um / thumbnail.mpp)
-    tissue = _keep_seeded(candidates, density > params.seed_od, thumbnail.mpp, params)
-    blocked = {reason: mask & tissue for reason, mask in excluded.items()}
-    for mask in blocked.values():
-        tissue = tissue & ~mask
-    return TissueMask(tissue, thumbnail.downsample, thumbnail.mpp, blocked)
+    candidates = _fill_holes(candidates)
+    is_seed = density > params.seed_od
+    tissue = _keep_seeded(_erode(candidates, params.halo_um / thumbnail.mpp), is_seed, thumbnail.mpp, params)
+    n_specks = count_specks(candidates, is_seed, tissue)
+    blocked: dict[str, Mask] = {}
+    for reason, mask in excluded.items():
+        blocked[reason], tissue = mask & tissue, tissue & ~mask
+    return TissueMask(tissue, thumbnail.downsample, thumbnail.mpp, blocked, n_specks)
 
 
 def _smooth(image: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
@@ -110,6 +112,15 @@ def _keep_seeded(candidates: Mask, is_seed: Mask, mpp: float, params: TissuePara
     is_kept[0] = False
     kept: Mask = is_kept[labels]
     return kept
+
+
+def count_specks(candidates: Mask, is_seed: Mask, tissue: Mask) -> int:
+    """Count the pieces dark enough to be something that are not, even in part, taken for tissue."""
+    n, labels = cv2.connectedComponents(candidates.astype(np.uint8), connectivity=8)
+    is_dark, is_tissue = np.zeros(n, bool), np.zeros(n, bool)
+    is_dark[labels[candidates & is_seed]] = True
+    is_tissue[labels[tissue]] = True
+    return int((is_dark & ~is_tissue).sum())
 
 
 def _erode(mask: Mask, radius_px: float) -> Mask:

@@ -61,15 +61,16 @@ class TestSameAnswerAlways:
         assert_same_cells(again, cells)
 
     @pytest.mark.slow
-    def test_real_tissue(self, shared_data: Callable[[str], Path], model: Model) -> None:
+    @pytest.mark.parametrize("core", ["2_da59", "2_0123"])
+    def test_real_tissue(self, shared_data: Callable[[str], Path], model: Model, core: str) -> None:
         """On a real core, where cells touch and clump, tiles of 512 and 2048 px give the same rows, bit for bit."""
-        (path,) = shared_data("eac-tma").glob("2_da59*.jpg")
+        (path,) = shared_data("eac-tma").glob(f"{core}*.jpg")
 
         small, large = (
             analyse_slide(SlideInput(path), run_with(model, core_px, 2, mpp=0.25)).cells for core_px in (512, 2048)
         )
 
-        assert len(small) > 5000
+        assert len(small) > 1000
         assert_same_cells(small, large)
 
 

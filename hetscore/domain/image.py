@@ -76,6 +76,8 @@ class TissueMask:
     mpp: float
     excluded: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     """Tissue-like area that must not be judged, by reason; disjoint from `mask`."""
+    n_specks: int = 0
+    """Dark pieces too small to be taken for tissue."""
 
     def area_mm2(self, mask: NDArray[np.bool_] | None = None) -> float:
         """Area of `mask` (default: the tissue) in square millimeters."""
