@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from math import inf
 from pathlib import Path
@@ -24,8 +25,8 @@ from hetscore.scoring.cell import OrdinalModel
 from hetscore.scoring.fragment import FragmentParams as FragmentScoreParams
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.scoring.status import RULE_SETS
-from hetscore.segmenters import SEGMENTERS
-from hetscore.segmenters.watershed import FEATURES, LogisticModel, WatershedParams
+from hetscore.segmenters import SEGMENTERS, make_segmenter
+from hetscore.segmenters.watershed import WatershedParams
 from hetscore.stain import StainVectors
 from hetscore.tiling import ALIGN_PX, TilingParams
 from hetscore.tissue import TissueParams
@@ -79,11 +80,11 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: 
     Raises
     ------
     UsageError
-        With every unknown name and every bad value, one a line.
+        With every unknown name and every bad value at once.
     """
-    where = str(path) if path else "command line"
     values = _read_toml(path, UsageError) if path else {}
-    values |= {name: value for name, value in given.items() if value is not None}
+    named = {name: value for name, value in given.items() if value is not None}
+    values |= named
     faults = _find_unknown(values, Settings, "")
     try:
         settings = _SETTINGS.validate_python(_known_only(values, Settings))
@@ -92,7 +93,9 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: 
     else:
         faults += _find_bad_choices(settings)
     if faults:
-        raise UsageError(f"{where}: " + "; ".join(faults))
+        sources = [str(path)] if path else []
+        sources += ["command line"] if named or not path else []
+        raise UsageError(f"{' and '.join(sources)}: " + "; ".join(faults))
     return settings
 
 
@@ -159,8 +162,9 @@ class Model:
     """Which segmenter, a key of `SEGMENTERS`."""
     sha256: str
     """Of model.toml."""
+    card: Mapping[str, Any]
+    """model.toml, read; the segmenter takes its part from it."""
     stain: StainVectors
-    tumor: LogisticModel
     membrane: OrdinalModel
 
 
@@ -188,7 +192,7 @@ def load_model(name: str) -> Model:
     ModelError
         If the folder or its model.toml is missing or does not say what it must.
     """
-    folder = Path(name) if Path(name).is_dir() else models_folder() / name
+    folder = Path(name) if name and Path(name).is_dir() else models_folder() / (name or "-")
     if not folder.is_dir():
         known = sorted(p.name for p in models_folder().iterdir() if p.is_dir())
         raise ModelError(f"{name}: no such model; expected one of {', '.join(known)}, or a folder. Check --model.")
@@ -196,21 +200,24 @@ def load_model(name: str) -> Model:
     values = _read_toml(card, ModelError)
     try:
         return _parse_model(values, hashlib.sha256(card.read_bytes()).hexdigest())
-    except (KeyError, ValueError) as error:
-        raise ModelError(f"{card}: {error}; expected the card of docs/models.md. Mend or reinstall it.") from None
+    except KeyError as error:
+        fault = f"{error.args[0]} is missing"
+    except ValidationError as error:
+        fault = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
+    except (ValueError, TypeError) as error:
+        fault = str(error)
+    raise ModelError(f"{card}: {fault}; expected the card of docs/models.md. Mend or reinstall it.")
 
 
 def _parse_model(values: dict[str, Any], sha256: str) -> Model:
     if values["kind"] not in SEGMENTERS:
         raise ValueError(f"kind {values['kind']!r} is none of {', '.join(SEGMENTERS)}")
-    tumor = TypeAdapter(LogisticModel).validate_python(values["tumor"])
-    if tumor.names != FEATURES:
-        raise ValueError(f"tumor.names are {tumor.names}, not those of this version")
+    make_segmenter(values["kind"], values, getattr(Settings(), values["kind"]))  # so that a bad card is told at once
     return Model(
         name=values["name"],
         kind=values["kind"],
         sha256=sha256,
+        card=values,
         stain=TypeAdapter(StainVectors).validate_python(values["stain"]),
-        tumor=tumor,
         membrane=TypeAdapter(OrdinalModel).validate_python(values["membrane"]),
     )

@@ -30,10 +30,14 @@ class Flag:
 _ROWS = (
     Flag("no-tissue", Severity.BLOCKING, "No tissue was found on the slide."),
     Flag("no-tumor", Severity.BLOCKING, "No fragment holds enough tumor cells to be judged."),
+    Flag("empty-slide", Severity.CAUTION, "A slide of the case holds no tissue; the others were scored."),
+    Flag("slides-not-read", Severity.NOTE, "Slides of the roles he and control were not read."),
     Flag("not-brightfield", Severity.BLOCKING, "The slide is not a brightfield image (dark background)."),
     Flag("wrong-stain", Severity.BLOCKING, "The slide does not look like hematoxylin and DAB (HER2 IHC)."),
     Flag("coarse-resolution", Severity.BLOCKING, "The pixels are too coarse to measure a membrane."),
-    Flag("failed-tiles", Severity.CAUTION, "Some tiles could not be read; the case cannot be homo-HER2."),
+    Flag(
+        "failed-tiles", Severity.CAUTION, "Some tiles could not be read; it cannot be homo-HER2 or HER2-negative."
+    ),
     Flag("slide-failed", Severity.BLOCKING, "A slide of the case could not be read; the case is not assessable."),
     Flag("few-tumor-cells", Severity.CAUTION, "A fragment holds fewer than 100 tumor cells: read with caution."),
     Flag("limited-sampling", Severity.CAUTION, "Fewer than 4 tumor fragments, or fewer than 200 tumor cells."),
@@ -43,7 +47,7 @@ _ROWS = (
     Flag("sub-cluster-stain", Severity.NOTE, "Stained tumor cells exist that do not form a cluster of five."),
     Flag("uncalibrated", Severity.CAUTION, "No site calibration: the label is provisional."),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
-    Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artefacts and not analyzed."),
+    Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artifacts and not analyzed."),
     Flag("opaque-particles", Severity.NOTE, "Opaque particles were excluded from the tissue."),
 )
 

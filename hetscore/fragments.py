@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import find_objects
 
 from hetscore.domain import Fragment, Fragments, TissueMask
 from hetscore.geometry import Box
@@ -29,10 +30,16 @@ class FragmentParams:
     """Smaller pieces are dust or floaters: 0.02 mm2 holds about 200 cells, below what can be judged per fragment (a
     biopsy fragment is 1-4 mm across)."""
     edge_max_width_um: float = 150.0
-    """A piece that touches the slide's border, is longer than `edge_min_share` of that side and on average thinner than
-    this is a coverslip or slide edge."""
+    """A piece that touches the slide's border, is long and on average thinner than this is a coverslip's or the slide's
+    edge;"""
+    line_max_width_um: float = 120.0
+    """one that does not touch it but is thinner than this and"""
+    line_min_length_um: float = 3000.0
+    """longer than this, is a line of pen or a coverslip's edge: mucosa that long is 300 um thick and more."""
     edge_min_share: float = 0.3
-    """See `edge_max_width_um`; share of the slide's side."""
+    """Long at the border: more than this share of the slide's side"""
+    edge_min_length_um: float = 1000.0
+    """and at least this."""
     outline_um: float = 4.0
     """Outlines are simplified to this tolerance: one thumbnail pixel."""
 
@@ -57,20 +64,36 @@ def find_fragments(tissue: TissueMask, slide: str, params: FragmentParams, first
         In reading order (see `reading_order`); `dropped` counts "dust" and "edge" pieces.
     """
     labels = bridge(tissue, params)
-    n = int(labels.max())
-    areas = np.bincount(labels.ravel(), minlength=n + 1) * (tissue.mpp / 1000) ** 2
-    boxes = [_box_of(labels, i) for i in range(1, n + 1)]
-    is_edge = [_is_edge(boxes[i - 1], float(areas[i]), labels.shape, tissue.mpp, params) for i in range(1, n + 1)]
-    is_dust = [not is_edge[i - 1] and areas[i] < params.min_area_mm2 for i in range(1, n + 1)]
-    kept = [i for i in range(1, n + 1) if not is_edge[i - 1] and not is_dust[i - 1]]
-    order = [kept[k] for k in reading_order([boxes[i - 1] for i in kept])]
-    renumber = np.zeros(n + 1, np.int32)
-    renumber[order] = np.arange(first_id, first_id + len(order))
-    items = tuple(
-        _fragment(first_id + k, slide, labels == i, float(areas[i]), tissue, params) for k, i in enumerate(order)
-    )
-    dropped = {"dust": int(sum(is_dust)) + tissue.n_specks, "edge": int(sum(is_edge))}
+    pieces = _find_pieces(labels)
+    is_edge = [_is_edge(piece, labels.shape, tissue.mpp, params) for piece in pieces]
+    area_mm2 = [float(piece.mask.sum()) * (tissue.mpp / 1000) ** 2 for piece in pieces]
+    is_dust = [area < params.min_area_mm2 and not edge for area, edge in zip(area_mm2, is_edge, strict=True)]
+    kept = [i for i in range(len(pieces)) if not is_edge[i] and not is_dust[i]]
+    order = [kept[k] for k in reading_order([pieces[i].box for i in kept])]
+    renumber = np.zeros(len(pieces) + 1, np.int32)
+    renumber[[i + 1 for i in order]] = np.arange(first_id, first_id + len(order))
+    items = tuple(_fragment(first_id + k, slide, pieces[i], area_mm2[i], tissue, params) for k, i in enumerate(order))
+    dropped = {"dust": sum(is_dust) + tissue.n_specks, "edge": sum(is_edge)}
     return Fragments(items, renumber[labels], tissue.downsample, tissue.mpp, dropped)
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One piece of tissue, cut out of the thumbnail."""
+
+    box: Box
+    """Thumbnail pixels."""
+    mask: NDArray[np.bool_]
+    """The box's pixels that are the piece."""
+
+
+def _find_pieces(labels: Labels) -> list[_Piece]:
+    """Cut out the pieces labeled 1, 2, ...; each is looked at in its own box, whatever the size of the slide."""
+    found = []
+    for label, (rows, columns) in enumerate(find_objects(labels), start=1):
+        box = Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        found.append(_Piece(box, labels[rows, columns] == label))
+    return found
 
 
 def bridge(tissue: TissueMask, params: FragmentParams) -> Labels:
@@ -99,26 +122,31 @@ def reading_order(boxes: list[Box]) -> list[int]:
     return order
 
 
-def _box_of(labels: Labels, label: int) -> Box:
-    x, y, width, height = cv2.boundingRect((labels == label).astype(np.uint8))
-    return Box(int(x), int(y), int(width), int(height))
-
-
-def _is_edge(box: Box, area_mm2: float, shape: tuple[int, ...], mpp: float, params: FragmentParams) -> bool:
-    """Whether a piece is a coverslip or slide edge: at the border, long and thin."""
-    height, width = shape[:2]
-    at_border = box.x <= 1 or box.y <= 1 or box.right >= width - 1 or box.bottom >= height - 1
+def _is_edge(piece: _Piece, shape: tuple[int, ...], mpp: float, params: FragmentParams) -> bool:
+    """Whether a piece is a coverslip or slide edge or a pen line: long and thin, at the border or enclosing."""
+    box, (height, width) = piece.box, shape[:2]
     length, side = (box.width, width) if box.width >= box.height else (box.height, height)
-    mean_width_um = area_mm2 * 1e6 / (length * mpp)
-    return at_border and length > params.edge_min_share * side and mean_width_um < params.edge_max_width_um
+    at_border = box.x <= 1 or box.y <= 1 or box.right >= width - 1 or box.bottom >= height - 1
+    if at_border:
+        is_long = length > params.edge_min_share * side and length * mpp >= params.edge_min_length_um
+        return is_long and thickness_um(piece.mask, mpp) < params.edge_max_width_um
+    return length * mpp >= params.line_min_length_um and thickness_um(piece.mask, mpp) < params.line_max_width_um
+
+
+def thickness_um(mask: NDArray[np.bool_], mpp: float) -> float:
+    """Mean thickness of a line-like mask: twice its area over the length of all its borders, in micrometers."""
+    contours, _ = cv2.findContours(np.pad(mask, 1).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    border = sum(cv2.arcLength(contour, closed=True) for contour in contours)
+    return float(2 * mask.sum() / border * mpp) if border else 0.0
 
 
 def _fragment(
-    number: int, slide: str, mask: NDArray[np.bool_], area_mm2: float, tissue: TissueMask, params: FragmentParams
+    number: int, slide: str, piece: _Piece, area_mm2: float, tissue: TissueMask, params: FragmentParams
 ) -> Fragment:
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    tolerance = params.outline_um / tissue.mpp
-    rings = [cv2.approxPolyDP(c, tolerance, closed=True)[:, 0, :] for c in contours]
-    outlines = tuple((ring.astype(np.float64) + 0.5) * tissue.downsample for ring in rings if len(ring) >= 3)
-    x, y, width, height = (int(v) * tissue.downsample for v in cv2.boundingRect(mask.astype(np.uint8)))
-    return Fragment(number, slide, outlines, Box(x, y, width, height), area_mm2)
+    offset, scale = (piece.box.x, piece.box.y), tissue.downsample
+    mask = piece.mask.astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE, offset=offset)
+    rings = [cv2.approxPolyDP(c, params.outline_um / tissue.mpp, closed=True)[:, 0, :] for c in contours]
+    outlines = tuple((ring.astype(np.float64) + 0.5) * scale for ring in rings if len(ring) >= 3)
+    box = Box(piece.box.x * scale, piece.box.y * scale, piece.box.width * scale, piece.box.height * scale)
+    return Fragment(number, slide, outlines, box, area_mm2)

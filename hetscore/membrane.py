@@ -38,8 +38,6 @@ class MembraneParams:
     stained_od: float = 0.10
     """Height above the cytoplasm from which a point of the membrane counts as stained: below nearly all 2+ cells of the
     development crops (`membrane_od` 0.105 at their 5th percentile), above all but a few 0 (0.05 at their 95th)."""
-    min_nucleus_px: int = 12
-    """Fewer label pixels than this cannot hold a center to measure from: the cell is unscored."""
     complete_share: float = 0.85
     """Stained share from which a membrane is complete; 1 is never reached where two cells pull apart."""
     basolateral_arc: float = 0.45
@@ -149,7 +147,9 @@ def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, shrink: int) -
             table[k, 0] += 1
             table[k, 1] += j - first[k, 0]
             table[k, 2] += i - first[k, 1]
-            table[k, 3] += dab[i * shrink + shrink // 2, j * shrink + shrink // 2]
+            for di in range(shrink):
+                for dj in range(shrink):
+                    table[k, 3] += dab[i * shrink + di, j * shrink + dj] / (shrink * shrink)
     for k in range(n):
         if table[k, 0] > 0:
             table[k, 1] = first[k, 0] + table[k, 1] / table[k, 0]
@@ -228,7 +228,7 @@ def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dic
     stained = height >= params.stained_od
     completeness = (share * stained).sum(axis=1)
     arc = longest_arc(stained, share)
-    is_measurable = (nuclei[:, 0] >= params.min_nucleus_px) & (rays.border_px.max(axis=1) > 0)
+    is_measurable = rays.border_px.max(axis=1) > 0  # else the nucleus is so bent that its center lies outside the cell
     membrane_od = np.where(is_measurable, _upper_half(height, share), np.nan)
     return {
         "membrane_od": np.round(membrane_od, 4).astype(np.float32),

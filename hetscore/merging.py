@@ -1,7 +1,7 @@
 """Cells of the tiles -> Cells of the slide: joined, given to fragments, in an order that does not tell the tiles.
 
 Cores partition the slide and a tile measures only the cells it owns, so nothing is counted twice and nothing needs to
-be resolved; this stage must never drop a cell without counting it.
+be resolved.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hetscore.domain import Cells, Fragments, join_cells
 
 
-def merge_cells(parts: Sequence[Cells], fragments: Fragments) -> tuple[Cells, int]:
+def merge_cells(parts: Sequence[Cells], fragments: Fragments) -> Cells:
     """Join the cells of all tiles and give each to its fragment.
 
     Parameters
@@ -26,16 +26,15 @@ def merge_cells(parts: Sequence[Cells], fragments: Fragments) -> tuple[Cells, in
 
     Returns
     -------
-    cells : Cells
-        Sorted by fragment, then y, then x: the same whatever the tiles.
-    n_outside : int
-        Cells whose nucleus lies outside every fragment (in a gap or on excluded area), left out of `cells`.
+    Cells
+        Sorted by fragment, then y, then x: the same whatever the tiles. What lies outside every fragment (on glass, in
+        a gap, on excluded area) is left out: it is not part of the tissue to be judged.
     """
     cells = join_cells(parts)
     fragment = find_fragment(cells.x, cells.y, fragments)
     order = np.lexsort((cells.x, cells.y, fragment))
     order = order[fragment[order] > 0]
-    return cells.with_columns(fragment=fragment).take(order), len(cells) - len(order)
+    return cells.with_columns(fragment=fragment).take(order)
 
 
 def find_fragment(x: NDArray[np.float64], y: NDArray[np.float64], fragments: Fragments) -> NDArray[np.int32]:

@@ -50,7 +50,7 @@ from hetscore.scoring.fragment import score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.scoring.status import RULE_SETS
 from hetscore.segmenters import Segmenter
-from hetscore.segmenters.watershed import Watershed
+from hetscore.segmenters import make_segmenter as make_of_kind
 from hetscore.slides import Slide, hash_slide, open_slide
 from hetscore.stain import Stain, find_white
 from hetscore.tiling import plan_tiles
@@ -80,7 +80,7 @@ class Run:
     settings: Settings
     model: Model
     workers: int = 1
-    """Threads that analyse tiles; never changes a result."""
+    """Threads that analyze tiles; never changes a result."""
     progress: Progress = _no_progress
 
 
@@ -97,7 +97,7 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
     Returns
     -------
     ScoredCase
-        A slide that cannot be read makes the case not assessable, the others are analysed all the same. Without any
+        A slide that cannot be read makes the case not assessable, the others are analyzed all the same. Without any
         readable slide there is no result.
     """
     started, clock = datetime.now(UTC), time.perf_counter()
@@ -107,7 +107,7 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
     for slide in (s for s in case.slides if s.role is SlideRole.HER2):
         first_id = 1 + sum(len(s.fragments) for s in slides)
         try:
-            slides.append(analyse_slide(slide, run, first_id))
+            slides.append(analyze_slide(slide, run, first_id))
         except SlideError as error:
             failed.append((slide, str(error)))
     if not slides:
@@ -136,17 +136,28 @@ def _decide(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing:
         for slide in slides
         for f in slide.fragments
     ]
-    missing = ("slide-failed",) if is_slide_missing else ()
+    doubts = {
+        "slide-failed": is_slide_missing,
+        "slides-not-read": any(slide.role is not SlideRole.HER2 for slide in case.slides),
+    }
     return decide_case(
         case.case_id,
         fragments,
         case.ish,
         guideline=guideline,
         rule_set=rule_set,
-        slide_flags=(*missing, *(flag for slide in slides for flag in slide.flags)),
+        slide_flags=(*(name for name, is_set in doubts.items() if is_set), *_join_flags(slides)),
         n_failed_tiles=sum(len(slide.failed_tiles) for slide in slides),
         params=settings.case_score,
     )
+
+
+def _join_flags(slides: Sequence[SlideResult]) -> list[str]:
+    """Join the flags of all slides; an empty slide blocks the case only where no other slide holds tissue."""
+    flags = [flag for slide in slides for flag in slide.flags]
+    if any(slide.fragments for slide in slides):
+        return ["empty-slide" if flag == "no-tissue" else flag for flag in flags]
+    return flags
 
 
 def _cells_of(slide: SlideResult, fragment: int) -> Cells:
@@ -155,7 +166,7 @@ def _cells_of(slide: SlideResult, fragment: int) -> Cells:
     return slide.cells.take(np.arange(start, stop))
 
 
-def analyse_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> SlideResult:
+def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> SlideResult:
     """Find and measure the cells of one slide.
 
     Parameters
@@ -191,7 +202,7 @@ def analyse_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
         opaque = find_opaque(thumbnail, white, settings.quality)
         tissue = find_tissue(thumbnail, white, {"opaque-particles": opaque}, settings.tissue)
         fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
-        cells, failed = _analyse_tiles(slide, fragments, Stain(white, run.model.stain), run)
+        cells, failed = _analyze_tiles(slide, fragments, Stain(white, run.model.stain), run)
         return SlideResult(
             info=slide.info,
             sha256=sha256,
@@ -215,7 +226,7 @@ def _given_mpp(slide: SlideInput, settings: Settings) -> tuple[float | None, Mpp
 
 
 def _refused(slide: Slide, sha256: str, thumbnail: Thumbnail, flags: tuple[str, ...]) -> SlideResult:
-    """Report a slide that was looked at but must not be analysed."""
+    """Report a slide that was looked at but must not be analyzed."""
     nothing = Coverage(tissue_mm2=0.0, analysed_mm2=0.0, excluded_mm2={}, failed_mm2=0.0)
     return SlideResult(slide.info, sha256, (), empty_cells(), nothing, thumbnail, {}, (), flags)
 
@@ -231,12 +242,12 @@ def _slide_flags(tissue: TissueMask, fragments: Fragments, has_failed_tiles: boo
     return tuple(name for name, is_set in seen.items() if is_set)
 
 
-def _analyse_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -> tuple[Cells, list[tuple[Tile, str]]]:
+def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -> tuple[Cells, list[tuple[Tile, str]]]:
     """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
     segmenter = make_segmenter(run.model, run.settings)
     tiles = plan_tiles(fragments, slide.require_mpp(), segmenter.margin_um, run.settings.tiling)
 
-    def analyse(tile: Tile) -> Cells | str:
+    def analyze(tile: Tile) -> Cells | str:
         try:
             image = TileImage(tile, slide.read(tile.box, tile.downsample))
         except SlideError as error:
@@ -247,30 +258,29 @@ def _analyse_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -
     failed: list[tuple[Tile, str]] = []
     run.progress(slide.info.path.name, 0, len(tiles))
     with ThreadPoolExecutor(run.workers) as pool:
-        for done, (tile, part) in enumerate(zip(tiles, pool.map(analyse, tiles), strict=True), start=1):
+        for done, (tile, part) in enumerate(zip(tiles, pool.map(analyze, tiles), strict=True), start=1):
             if isinstance(part, str):
                 failed.append((tile, part))
             else:
                 parts.append(part)
             run.progress(slide.info.path.name, done, len(tiles))
-    cells, _ = merge_cells(parts, fragments)
-    return classify_cells(cells, run.model.membrane), failed
+    return classify_cells(merge_cells(parts, fragments), run.model.membrane), failed
 
 
 def make_segmenter(model: Model, settings: Settings) -> Segmenter:
-    """Make the segmenter that a model's card asks for."""
-    return Watershed(model.tumor, settings.watershed)
+    """Make the segmenter that a model's card asks for, with the settings' table of that name."""
+    return make_of_kind(model.kind, model.card, getattr(settings, model.kind))
 
 
 def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Tile]) -> Coverage:
-    """Where the tissue went: analysed, excluded by reason, failed; they add up to the tissue.
+    """Where the tissue went: analyzed, excluded by reason, failed; they add up to the tissue.
 
     Parameters
     ----------
     tissue : TissueMask
         Tissue and what was taken out of it.
     fragments : Fragments
-        The pieces that were analysed.
+        The pieces that were analyzed.
     failed : sequence of Tile
         Tiles that could not be read; their cores are lost.
 
@@ -311,7 +321,7 @@ PICTURE_PX = 800
 
 def _take_pictures(score: CaseScore, case: CaseInput, run: Run) -> Iterator[Picture]:
     """Take pictures of the fields that decide, in the order of `CaseScore.decisive`."""
-    by_name = {slide.path.name: slide for slide in case.slides}
+    by_name = {slide.path.name: slide for slide in case.slides if slide.role is SlideRole.HER2}
     for place in score.decisive:
         slide_input = by_name[place.slide]
         mpp, source = _given_mpp(slide_input, run.settings)
@@ -327,4 +337,10 @@ def _picture(slide: Slide, bounds: Box, caption: str) -> Picture:
     x = (bounds.x + (bounds.width - side) // 2) // downsample * downsample
     y = (bounds.y + (bounds.height - side) // 2) // downsample * downsample
     box = Box(x, y, side, side)
-    return Picture(slide.info.path.name, box, slide.read(box, downsample), mpp * downsample, caption)
+    try:
+        rgb = slide.read(box, downsample)
+    except (
+        SlideError
+    ):  # the place was measured, so only its surroundings are damaged: the case stands without a picture
+        rgb, caption = np.full((side // downsample, side // downsample, 3), 128, np.uint8), f"{caption} (not readable)"
+    return Picture(slide.info.path.name, box, rgb, mpp * downsample, caption)

@@ -41,6 +41,9 @@ class TissueParams:
     """but never needs to exceed this: a field full of tissue has no quiet tenth."""
     halo_um: float = 20.0
     """Taken off all around: how far the smoothing carries a sharp edge beyond the tissue (seen on the cores)."""
+    max_hole_mm2: float = 0.5
+    """Larger enclosed areas stay open: a dilated gland's lumen is up to 0.2 mm2 on the development cores, while a
+    coverslip's edge or a ring of pen encloses the whole specimen and must not make one fragment of it."""
     seed_od: float = 0.06
     """A piece needs pixels at least this dark before smoothing (nuclei): smears of mucus, glue and the shadow of the
     scanner's stitching stay below;"""
@@ -75,7 +78,7 @@ def find_tissue(
     texture = np.sqrt(_smooth((density - smooth) ** 2, sigma))
     floor = np.clip(params.texture_factor * np.quantile(texture, 0.1), params.min_texture_od, params.max_texture_od)
     candidates = (smooth > find_threshold(smooth, params)) | (texture > floor)
-    candidates = _fill_holes(candidates)
+    candidates = _fill_holes(candidates, params.max_hole_mm2 / (thumbnail.mpp / 1000) ** 2)
     is_seed = density > params.seed_od
     tissue = _keep_seeded(_erode(candidates, params.halo_um / thumbnail.mpp), is_seed, thumbnail.mpp, params)
     n_specks = count_specks(candidates, is_seed, tissue)
@@ -131,9 +134,12 @@ def _erode(mask: Mask, radius_px: float) -> Mask:
     return eroded
 
 
-def _fill_holes(mask: Mask) -> Mask:
-    """Fill what is enclosed: lumens and tears belong to the piece round them."""
-    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    filled = np.zeros(mask.shape, np.uint8)
-    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
-    return filled.astype(bool)
+def _fill_holes(mask: Mask, max_px: float) -> Mask:
+    """Fill what is enclosed and small: lumens and tears belong to the piece round them."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    is_hole = stats[:, cv2.CC_STAT_AREA] <= max_px
+    is_hole[0] = False
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        is_hole[border] = False  # open to the outside of the picture, so not enclosed
+    filled: Mask = mask | is_hole[labels]
+    return filled

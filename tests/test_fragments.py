@@ -6,12 +6,13 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetscore.domain import Fragments, TissueMask
+from hetscore.domain import Fragments, Thumbnail, TissueMask
 from hetscore.fragments import FragmentParams, find_fragments, reading_order
 from hetscore.geometry import Box, polygon_area
 from hetscore.stain import find_white
@@ -183,3 +184,24 @@ class TestRealCores:
         (fragment,) = find_fragments(tissue, name, PARAMS).items
 
         assert 0.45 < fragment.area_mm2 < 1.5
+
+
+class TestLines:
+    """Lines that enclose the specimen are no tissue, and what they enclose is not filled."""
+
+    @pytest.mark.parametrize("width_px", [3, 6, 15])
+    def test_a_frame_round_four_biopsies(self, width_px: int) -> None:
+        """A ring of pen or a coverslip's edge of 12 to 60 um leaves four fragments and is counted as an edge."""
+        rng = np.random.default_rng(0)
+        rgb = np.full((2000, 2500, 3), 240, np.uint8)
+        rows, columns = np.indices(rgb.shape[:2])
+        for x, y in ((500, 500), (1200, 500), (500, 1300), (1500, 1300)):
+            inside = (columns - x) ** 2 + (rows - y) ** 2 < 125**2
+            rgb[inside] = rng.integers(120, 220, (int(inside.sum()), 1))
+        cv2.rectangle(rgb, (200, 200), (2200, 1800), (150, 150, 150), width_px)
+
+        tissue = find_tissue(Thumbnail(rgb, 16, 4.0), (240.0, 240.0, 240.0), {}, TissueParams())
+        found = find_fragments(tissue, "a.svs", FragmentParams())
+
+        assert [round(f.area_mm2, 1) for f in found.items] == [0.9, 0.9, 0.9, 0.9]
+        assert found.dropped["edge"] == 1

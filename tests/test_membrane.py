@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hetscore.config import load_model
 from hetscore.domain import CELL_COLUMNS, Cells, MembraneClass, MembranePattern, Tile, TileImage, TileLabels
 from hetscore.geometry import Box, polygon_area
 from hetscore.membrane import MembraneParams, find_pattern, longest_arc, measure_cells
+from hetscore.scoring.cell import classify_cells
 from tests.drawings import STAIN, Image, distance, make_tile, paint
 
 RING = ((0.0, 360.0),)
@@ -165,15 +167,21 @@ class TestExtent:
 class TestUnscored:
     """What cannot be measured is never silently 0."""
 
-    @pytest.mark.parametrize(("size", "is_measured"), [((3, 4), True), ((1, 11), False)])
-    def test_a_nucleus_too_small_to_measure_from(self, size: tuple[int, int], *, is_measured: bool) -> None:
-        """Eleven label pixels hold no center, twelve do."""
+    def test_a_nucleus_whose_center_lies_outside_its_cell(self) -> None:
+        """A ring-shaped cell offers no point to measure from: its membrane is unknown, not unstained."""
         image, labels = _draw(DrawnCell())
-        nuclei = np.zeros_like(labels.nuclei)
-        nuclei[30 : 30 + size[0], 28 : 28 + size[1]] = 1
-        cells = measure_cells(image, replace(labels, nuclei=nuclei), STAIN)
+        rows, columns = np.indices(labels.nuclei.shape)
+        distance = np.hypot(rows - rows.mean(), columns - columns.mean())
+        ring = ((distance > 8) & (distance < 11)).astype(np.int32)
+        cells = measure_cells(image, replace(labels, nuclei=ring, cells=ring), STAIN)
         assert len(cells) == 1
-        assert np.isfinite(cells.membrane_od[0]) == is_measured
+        assert np.isnan(cells.membrane_od[0])
+
+    def test_one_shared_side_is_not_the_cells_own_stain(self) -> None:
+        """An unstained cell with a stretch of a strongly stained neighbor's line is at most 1+; a ring is 3+."""
+        model = load_model("watershed").membrane
+        cells = [_measure(DrawnCell(stained=arcs, od=0.9)) for arcs in (((0.0, 60.0),), RING)]
+        assert [classify_cells(cell, model).membrane_class[0] for cell in cells] == [1, 3]
 
     def test_measuring_does_not_classify(self) -> None:
         """What a measure means is decided in `scoring`."""

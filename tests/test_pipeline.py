@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+import hetscore.pipeline as pipeline
 from hetscore.config import Model, Settings, load_model, load_settings
-from hetscore.domain import CELL_COLUMNS, CaseInput, CaseLabel, Cells, Her2Score, SlideInput, SlideRole
+from hetscore.domain import CELL_COLUMNS, CaseInput, CaseLabel, Cells, Her2Score, Rgb, SlideInput, SlideRole
+from hetscore.errors import SlideError
+from hetscore.geometry import Box
 from hetscore.phantom.pyramid import write_pyramid
-from hetscore.pipeline import Run, ScoredCase, analyse_slide, score_case
+from hetscore.pipeline import Run, ScoredCase, analyze_slide, score_case
+from hetscore.slides import Slide, open_slide
 from hetscore.tiling import TilingParams
 
 SAMPLES = Path(__file__).resolve().parent.parent / "slides_sample"
@@ -29,7 +34,7 @@ def model() -> Model:
 @pytest.fixture(scope="module")
 def cells(model: Model) -> Cells:
     """Find the cells of a sample with the default tiles and one worker."""
-    return analyse_slide(SlideInput(CLONE), run_with(model)).cells
+    return analyze_slide(SlideInput(CLONE), run_with(model)).cells
 
 
 def run_with(model: Model, core_px: int = 2048, workers: int = 1, mpp: float | None = None) -> Run:
@@ -55,7 +60,7 @@ class TestSameAnswerAlways:
     @pytest.mark.parametrize(("core_px", "workers"), [(512, 1), (1024, 3), (2048, 4)])
     def test_any_tile_size_and_worker_count(self, cells: Cells, model: Model, core_px: int, workers: int) -> None:
         """Tiles of 512, 1024 and 2048 px and 1 to 4 workers give the same rows, bit for bit."""
-        again = analyse_slide(SlideInput(CLONE), run_with(model, core_px, workers)).cells
+        again = analyze_slide(SlideInput(CLONE), run_with(model, core_px, workers)).cells
 
         assert len(cells) > 1000
         assert_same_cells(again, cells)
@@ -67,7 +72,7 @@ class TestSameAnswerAlways:
         (path,) = shared_data("eac-tma").glob(f"{core}*.jpg")
 
         small, large = (
-            analyse_slide(SlideInput(path), run_with(model, core_px, 2, mpp=0.25)).cells for core_px in (512, 2048)
+            analyze_slide(SlideInput(path), run_with(model, core_px, 2, mpp=0.25)).cells for core_px in (512, 2048)
         )
 
         assert len(small) > 1000
@@ -101,7 +106,7 @@ class TestWhatIsNotAnalyzed:
         assert result.score.label is CaseLabel.NOT_ASSESSABLE
 
     def test_lost_tile_blocks_homo(self, tmp_path: Path, model: Model) -> None:
-        """A homogeneous case with a damaged place is indeterminate, and the coverage still adds up."""
+        """A homogeneous case with a damaged place is not assessable, and the coverage still adds up."""
         path = tmp_path / "damaged.tif"
         path.write_bytes(_damaged((SAMPLES / "homo-3plus.tif").read_bytes()))
 
@@ -110,7 +115,8 @@ class TestWhatIsNotAnalyzed:
         assert scored.result is not None
         (slide,) = scored.result.slides
         assert slide.failed_tiles
-        assert scored.result.score.label is CaseLabel.INDETERMINATE
+        assert scored.result.score.label is CaseLabel.NOT_ASSESSABLE
+        assert scored.result.score.literal_label is not CaseLabel.HOMO
         coverage = slide.coverage
         assert coverage.failed_mm2 > 0
         parts = coverage.analysed_mm2 + coverage.failed_mm2 + sum(coverage.excluded_mm2.values())
@@ -129,6 +135,38 @@ class TestWhatIsNotAnalyzed:
         assert len(scored.result.slides[0].cells) > 0
         assert scored.result.score.label is CaseLabel.NOT_ASSESSABLE
         assert "slide-failed" in scored.result.score.flags
+
+    def test_a_blank_slide_beside_a_good_one(self, tmp_path: Path, model: Model) -> None:
+        """An empty slide hides nothing: the case is scored from the other, with a flag."""
+        write_pyramid(tmp_path / "blank.tif", np.full((600, 800, 3), 240, np.uint8), 0.25)
+        case = CaseInput("two", (SlideInput(tmp_path / "blank.tif"), SlideInput(CLONE)))
+
+        result = score_case(case, run_with(model)).result
+
+        assert result is not None
+        assert result.score.label is CaseLabel.HETERO
+        assert "empty-slide" in result.score.flags
+
+    def test_a_picture_that_cannot_be_taken(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Damage beside a deciding place costs its picture, not the case."""
+
+        class Damaged(Slide):
+            def read(self, box: Box, downsample: int) -> Rgb:
+                if downsample == 1 and box.width == box.height == 800:  # the size of a picture of a deciding field
+                    raise SlideError("damaged")
+                return super().read(box, downsample)
+
+        def open_damaged(path: Path, **given: Any) -> Slide:  # noqa: ANN401 - handed on as it is
+            slide = open_slide(path, **given)
+            return Damaged(slide.info, slide._raw)
+
+        monkeypatch.setattr(pipeline, "open_slide", open_damaged)
+
+        result = score_one(CLONE, run_with(model)).result
+
+        assert result is not None
+        assert result.score.label is CaseLabel.HETERO
+        assert "(not readable)" in result.pictures[0].caption
 
     def test_fragments_of_two_slides_are_numbered_on(self, tmp_path: Path, model: Model) -> None:
         """Fragments are unique within the case, and each cell belongs to a fragment of its own slide."""

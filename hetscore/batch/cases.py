@@ -73,8 +73,8 @@ def find_cases(paths: Sequence[Path]) -> tuple[CaseInput, ...]:
     ------
     UsageError
         With one line for each fault: a path, table or listed file that does not exist, an empty table or folder, an
-        unknown or missing column, a cell that cannot be read, rows of a case that disagree, a slide named twice, a case
-        id that is used twice or cannot name a folder.
+        unknown or missing column, a cell that cannot be read, rows of a case that disagree, a case without a HER2 slide
+        or with two slides of one file name, a slide named twice, a case id that is used twice or cannot name a folder.
     """
     faults = Faults()
     cases = tuple(case for path in paths for case in _cases_of(path, faults))
@@ -201,6 +201,8 @@ def _group(rows: Sequence[Row], faults: Faults) -> tuple[CaseInput, ...]:
 
 def _make_case(case_id: str, rows: Sequence[Row], faults: Faults) -> CaseInput:
     known = _case_values(case_id, rows, faults)
+    _check_names(case_id, rows, faults)
+    _check_roles(case_id, rows, faults)
     ish = IshData(
         result=known.get("ish", IshResult.UNKNOWN),
         her2_copies=known.get("her2_copies"),
@@ -228,10 +230,37 @@ def _case_values(case_id: str, rows: Sequence[Row], faults: Faults) -> dict[str,
     return {name: row.values[name] for name, row in first.items()}
 
 
+def _check_names(case_id: str, rows: Sequence[Row], faults: Faults) -> None:
+    """Refuse two slides of one file name in a case: its files are named after the slides and would overwrite."""
+    first: dict[str, Row] = {}
+    for row in rows:
+        slide = row.values["slide"]
+        # Some file systems do not tell upper from lower case.
+        other = first.setdefault(slide.name.casefold(), row)
+        # One slide named twice is a fault of its own, see `_check_unique`.
+        if other.values["slide"].resolve() != slide.resolve():
+            what = (
+                f"case {case_id} has slide {slide.name}, but {other.values['slide'].name} in {other.where};"
+                " expected different file names within a case, in any letter case. Rename one."
+            )
+            faults.add(row.where, what)
+
+
+def _check_roles(case_id: str, rows: Sequence[Row], faults: Faults) -> None:
+    if all(_role(row.values) is not SlideRole.HER2 for row in rows):
+        what = f"case {case_id} has no slide with the role her2; expected at least one. Correct the role column."
+        faults.add(rows[0].where, what)
+
+
+def _role(values: Mapping[str, Any]) -> SlideRole:
+    role: SlideRole = values.get("role", SlideRole.HER2)
+    return role
+
+
 def _make_slide(values: Mapping[str, Any]) -> SlideInput:
     return SlideInput(
         path=values["slide"],
-        role=values.get("role", SlideRole.HER2),
+        role=_role(values),
         mpp=values.get("mpp"),
         annotations=values.get("annotations"),
         level_group=values.get("level_group"),
@@ -255,14 +284,15 @@ def _choice(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def _read_number(text: str, low: float, high: float) -> float:
+def _read_number(text: str, low: float, high: float, *, is_low_in: bool = True) -> float:
     # NaN fails both comparisons.
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not low <= value <= high:
-        msg = f"expected a number from {low:g} to {high:g}"
+    if not low <= value <= high or (value == low and not is_low_in):
+        span = f"from {low:g} to {high:g}" if is_low_in else f"above {low:g} and up to {high:g}"
+        msg = f"expected a number {span}"
         raise ValueError(msg)
     return value
 
@@ -274,6 +304,11 @@ def _read_mpp(text: str) -> float:
 def _read_copies(text: str) -> float:
     """Read mean signals per nucleus; above 100 they cannot be told apart, so the number is a slip."""
     return _read_number(text, 0, 100)
+
+
+def _read_divisor_copies(text: str) -> float:
+    """Read mean signals per nucleus that HER2 is divided by: 0 is a failed probe and has no ratio."""
+    return _read_number(text, 0, 100, is_low_in=False)
 
 
 def _read_count(text: str) -> int:
@@ -301,7 +336,7 @@ COLUMNS = (
     Column("timepoint", _choice("baseline", "post"), is_of_case=True),
     Column("ish", _read_ish, is_of_case=True),
     Column("her2_copies", _read_copies, is_of_case=True),
-    Column("cep17_copies", _read_copies, is_of_case=True),
+    Column("cep17_copies", _read_divisor_copies, is_of_case=True),
     Column("ish_cells", _read_count, is_of_case=True),
     Column("annotations", Path),
     Column("level_group", str),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,12 +17,13 @@ from typing import Any, TextIO
 import structlog
 
 from hetscore import __version__
-from hetscore.domain import CaseInput, MppSource
+from hetscore.domain import CaseInput, MppSource, SlideInput
 from hetscore.errors import HetscoreError, UsageError
 from hetscore.pipeline import Run, ScoredCase, score_case
 from hetscore.report import EXPORTERS, write_case
 from hetscore.report.case_json import case_document
 from hetscore.report.tables import CaseRow, Failure, case_row, write_cases_csv, write_failures_csv
+from hetscore.scoring.guidelines import GUIDELINES, Guideline
 from hetscore.slides.resolution import check_given_mpp
 
 LOG_FILE = "run.log"
@@ -36,6 +37,8 @@ class Outcome:
     rows: list[CaseRow] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     reports: list[Path] = field(default_factory=list)
+    sha256: dict[Path, str] = field(default_factory=dict)
+    """Of each slide scored, by its path as given."""
 
     @property
     def is_complete(self) -> bool:
@@ -69,10 +72,11 @@ def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = 
     Raises
     ------
     UsageError
-        If the microns per pixel given are absurd, or `out` holds something else or cannot be written; nothing was
-        scored then.
+        If the microns per pixel given are absurd, a case is not of the guideline's specimen and organ, or `out` holds
+        something else or cannot be written; nothing was scored then.
     """
     check_given_mpp(run.settings.mpp, MppSource.COMMAND_LINE)
+    check_guideline(cases, GUIDELINES[run.settings.guideline])
     prepare_folder(out)
     outcome = Outcome()
     started = datetime.now(UTC)
@@ -85,6 +89,44 @@ def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = 
             _write_state(out, cases, run, outcome, started)
         log.info("run ended", scored=len(outcome.rows), failures=len(outcome.failures))
     return outcome
+
+
+def check_guideline(cases: Sequence[CaseInput], guideline: Guideline) -> None:
+    """Check that the guideline is made for the cases; one that does not say what it is fits any.
+
+    Parameters
+    ----------
+    cases : sequence of CaseInput
+        With specimen and organ as far as they were given.
+    guideline : Guideline
+        By which all of them would be scored.
+
+    Raises
+    ------
+    UsageError
+        With one line for each case of another specimen or organ.
+    """
+    misfits = [line for case in cases if (line := _misfit(case, guideline))]
+    if misfits:
+        raise UsageError("\n".join(misfits))
+
+
+def _misfit(case: CaseInput, guideline: Guideline) -> str | None:
+    """Say how a case differs from what the guideline is for, and which guideline fits it."""
+    pairs = (("specimen", case.specimen, guideline.specimen), ("organ", case.organ, guideline.organ))
+    differing = [(name, given, meant) for name, given, meant in pairs if given is not None and given != meant]
+    if not differing:
+        return None
+    seen = ", ".join(f"{name} {given}" for name, given, _ in differing)
+    meant = ", ".join(meant for _, _, meant in differing)
+    specimen, organ = case.specimen or guideline.specimen, case.organ or guideline.organ
+    fitting = next((g.name for g in GUIDELINES.values() if (g.specimen, g.organ) == (specimen, organ)), None)
+    remedy = (
+        f"Pass --guideline {fitting} or correct the cases table."
+        if fitting
+        else f"There is no guideline for {organ} {specimen} yet: leave the case out or correct the cases table."
+    )
+    return f"case {case.case_id}: {seen}; guideline {guideline.name} is for {meant}. {remedy}"
 
 
 def prepare_folder(out: Path) -> None:
@@ -145,6 +187,7 @@ def _run_case(case: CaseInput, out: Path, run: Run, outcome: Outcome, log: Any) 
         outcome.rows.append(case_row(case_document(scored.result)))
         outcome.reports += [path for path in reports if path.suffix == ".html"]
         outcome.failures += _failed_tiles(case, scored)
+        outcome.sha256 |= {slide.info.path: slide.sha256 for slide in scored.result.slides}
         log.info("case scored", label=scored.result.score.label.value, reason=scored.result.score.reason)
     return scored
 
@@ -189,8 +232,32 @@ def _write_state(out: Path, cases: Sequence[CaseInput], run: Run, outcome: Outco
         "workers": run.workers,
         "model": {"name": run.model.name, "sha256": run.model.sha256, "calibration": run.model.membrane.id},
         "settings": run.settings.as_dict(),
-        "cases": [{"case_id": c.case_id, "slides": [str(s.path) for s in c.slides]} for c in cases],
+        "cases": [_describe_case(case, outcome.sha256) for case in cases],
         "n_scored": len(outcome.rows),
         "failures": [vars(failure) for failure in outcome.failures],
     }
     (out / RUN_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+
+
+def _describe_case(case: CaseInput, sha256: Mapping[Path, str]) -> dict[str, Any]:
+    """Put everything that was given of a case into an entry of run.json."""
+    return {
+        "case_id": case.case_id,
+        "specimen": case.specimen,
+        "organ": case.organ,
+        "timepoint": case.timepoint,
+        "ish": asdict(case.ish),
+        "slides": [_describe_slide(slide, sha256.get(slide.path)) for slide in case.slides],
+    }
+
+
+def _describe_slide(slide: SlideInput, sha256: str | None) -> dict[str, Any]:
+    """Describe a slide as given; the hash is known once it was scored."""
+    return {
+        "path": str(slide.path),
+        "role": slide.role.value,
+        "mpp": slide.mpp,
+        "annotations": str(slide.annotations) if slide.annotations else None,
+        "level_group": slide.level_group,
+        "sha256": sha256,
+    }

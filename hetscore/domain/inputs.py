@@ -36,10 +36,10 @@ class CaseInput:
 
     case_id: str
     slides: tuple[SlideInput, ...]
-    specimen: str = "biopsy"
-    """biopsy or resection."""
-    organ: str = "gastric"
-    """gastric or breast."""
+    specimen: str | None = None
+    """biopsy or resection; None where not said."""
+    organ: str | None = None
+    """gastric or breast; None where not said."""
     timepoint: str | None = None
-    """baseline or post."""
+    """baseline or post; None where not said."""
     ish: IshData = field(default_factory=IshData)

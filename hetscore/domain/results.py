@@ -1,4 +1,4 @@
-"""What the reports are made of: slides analysed, pictures, provenance."""
+"""What the reports are made of: slides analyzed, pictures, provenance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hetscore.geometry import Box
 
 @dataclass(frozen=True)
 class Coverage:
-    """Where the tissue went: analysed + excluded + failed = tissue."""
+    """Where the tissue went: analyzed + excluded + failed = tissue."""
 
     tissue_mm2: float
     analysed_mm2: float
@@ -24,7 +24,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class SlideResult:
-    """One slide of a case, analysed: what the reports draw."""
+    """One slide of a case, analyzed: what the reports draw."""
 
     info: SlideInfo
     sha256: str
@@ -35,9 +35,9 @@ class SlideResult:
     dropped: Mapping[str, int]
     """Pieces not taken for fragments, by reason."""
     failed_tiles: tuple[str, ...]
-    """One line for each tile that could not be analysed."""
+    """One line for each tile that could not be analyzed."""
     flags: tuple[str, ...]
-    """Slide-level doubts; a blocking one means that no cell was analysed."""
+    """Slide-level doubts; a blocking one means that no cell was analyzed."""
 
 
 @dataclass(frozen=True)

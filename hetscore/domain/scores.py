@@ -95,8 +95,10 @@ class FragmentScore:
     """None where the fragment is not assessable; the reason is in `decision`."""
     decision: Decision
     negative_clusters: tuple[NegativeCluster, ...]
-    """Connected tumor cells below 2+, largest first."""
+    """Connected tumor cells below 2+, largest first; only the first few are kept, to be shown."""
     flags: tuple[str, ...] = ()
+    negative_cluster_sizes: tuple[int, ...] = ()
+    """Cells of each cluster of connected tumor cells below 2+, largest first; all of them, to be counted."""
 
     @property
     def n_overexpressed(self) -> int:

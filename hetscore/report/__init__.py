@@ -47,7 +47,7 @@ def write_case(result: CaseResult, folder: Path, formats: Sequence[str]) -> tupl
     """
     unknown = sorted(set(formats) - set(EXPORTERS))
     if unknown:
-        raise UsageError(f"--format: {', '.join(unknown)}; expected some of {', '.join(EXPORTERS)}. Correct the name.")
+        raise UsageError(f"formats: {', '.join(unknown)}; expected some of {', '.join(EXPORTERS)}. Correct the name.")
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(path for name in EXPORTERS if name in formats for path in _writer(name)(result, folder))
 

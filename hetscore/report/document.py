@@ -132,7 +132,7 @@ class CoverageRecord(_Record):
     analysed_mm2: Area
     excluded_mm2: dict[str, Area] = Field(description="By reason.")
     failed_mm2: Area
-    failed_tiles: list[str] = Field(description="One line for each tile that could not be analysed.")
+    failed_tiles: list[str] = Field(description="One line for each tile that could not be analyzed.")
     dropped_pieces: dict[str, Count] = Field(description="Pieces not taken for fragments, by reason.")
 
 

@@ -12,7 +12,7 @@ from hetscore.errors import UsageError
 
 T = TypeVar("T")
 
-_REMEDY = "Score the case again with --format csv --format json --format html."
+_REMEDY = "Score the case again."
 
 
 def read_validated(path: Path, read: Callable[[bytes], T]) -> T:

@@ -2,6 +2,7 @@
 
 In: fragment scores, what is known of ISH, doubts about the slides. Out: `CaseScore`. A slide that failed or cannot be
 judged blocks the whole case: no score, hence no status, hence no label, since the part not seen could change each.
+Tiles that failed do the same unless the rest scores 3+, which nothing unseen can raise.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from hetscore.scoring.verdict import (
     decide_verdict,
     find_clusters,
     find_negative_fragments,
+    find_unscored_fragments,
     rank_decisive,
 )
 
@@ -65,7 +67,7 @@ def score_case(
     slide_flags : sequence of str
         Doubts about the slides, names in `FLAGS`; a blocking one makes the case not assessable.
     n_failed_tiles : int
-        Tiles of all slides that could not be read.
+        Tiles of all slides that could not be read. With any, a case below 3+ has no score, and none is homo-HER2.
     params : CaseParams
         What makes a case hetero.
 
@@ -80,7 +82,7 @@ def score_case(
         If the ISH copies are impossible.
     """
     ordered = tuple(sorted(fragments, key=lambda f: f.fragment))
-    score, score_decision = _score_fragments(ordered, guideline, slide_flags)
+    score, score_decision = _score_fragments(ordered, guideline, slide_flags, n_failed_tiles)
     ish_result, ish_decision = read_ish(ish, rule_set)
     status, status_decision = decide_status(rule_set, score, ish_result)
     label, label_decision = decide_verdict(status, ordered, n_failed_tiles=n_failed_tiles, params=params.verdict)
@@ -94,7 +96,7 @@ def score_case(
     return CaseScore(
         case_id=case_id,
         label=label,
-        literal_label=literal_label(status, ordered)[0],
+        literal_label=literal_label(status, ordered, n_failed_tiles=n_failed_tiles)[0],
         is_provisional="uncalibrated" in flags,
         reason=reason,
         score=score,
@@ -113,7 +115,7 @@ def score_case(
 
 
 def _score_fragments(
-    fragments: Sequence[FragmentScore], guideline: Guideline, slide_flags: Sequence[str]
+    fragments: Sequence[FragmentScore], guideline: Guideline, slide_flags: Sequence[str], n_failed_tiles: int
 ) -> tuple[Her2Score | None, Decision]:
     """Score the case by the counts of all voting fragments and the largest cluster inside any one of them.
 
@@ -129,7 +131,21 @@ def _score_fragments(
     counts: Counts = (none, faint, moderate, strong)
     faint, moderate, strong = (max(column) for column in zip(*(f.largest_cluster for f in voting), strict=True))
     clusters: Clusters = (faint, moderate, strong)
-    return decide_score(guideline, counts, clusters)
+    score, decision = decide_score(guideline, counts, clusters)
+    if n_failed_tiles and score < Her2Score.THREE_PLUS:
+        return None, _refuse_unread(score, n_failed_tiles)
+    return score, decision
+
+
+def _refuse_unread(score: Her2Score, n_failed_tiles: int) -> Decision:
+    """Say why a score below 3+ does not stand where tiles failed: what they hold may raise it."""
+    seen = f"The tiles that were read score {score.label}"
+    text = f"{seen}, but {_count_tiles(n_failed_tiles)} could not be read and may hold a stronger cluster."
+    return Decision("not-assessable", "failed-tiles", text)
+
+
+def _count_tiles(n: int) -> str:
+    return "1 tile" if n == 1 else f"{n:,} tiles"
 
 
 def _find_blocking(slide_flags: Sequence[str]) -> list[str]:
@@ -172,9 +188,10 @@ def _give_reason(
         case "negative-cluster":
             return _explain_clusters(fragments, params)
         case "failed-tiles":
-            tiles = "1 tile" if n_failed_tiles == 1 else f"{n_failed_tiles:,} tiles"
             seen = f"{_all_overexpress(fragments)} as far as seen"
-            return f"{seen}, but {tiles} could not be read and may hide cells below 2+."
+            return f"{seen}, but {_count_tiles(n_failed_tiles)} could not be read and may hide cells below 2+."
+        case "many-unscored":
+            return _explain_unscored(fragments)
         case "no-negative-cluster":
             return _explain_homo(fragments, params)
         case _:
@@ -190,6 +207,15 @@ def _explain_homo(fragments: Sequence[FragmentScore], params: VerdictParams) -> 
     borne = "1 is" if n_negative == 1 else f"{n_negative:,} are"
     never = "" if n_negative < params.min_negative_cluster else f", no {params.min_negative_cluster} of them connected"
     return f"{_all_overexpress(fragments)}: of {n_scored:,} scored tumor cells {borne} below 2+{never}."
+
+
+def _explain_unscored(fragments: Sequence[FragmentScore]) -> str:
+    """Say which fragments hold too many tumor cells without a class, and how many."""
+    doubtful = find_unscored_fragments(fragments)
+    n_unscored, n_tumor = sum(f.n_unscored for f in doubtful), sum(f.n_tumor for f in doubtful)
+    where = _name_fragments([f.fragment for f in doubtful])
+    unscored = f"{n_unscored:,} of the {n_tumor:,} tumor cells of {where} could not be scored"
+    return f"{_all_overexpress(fragments)} as far as scored, but {unscored} and may be below 2+."
 
 
 def _all_overexpress(fragments: Sequence[FragmentScore]) -> str:
@@ -218,13 +244,18 @@ def _explain_clusters(fragments: Sequence[FragmentScore], params: VerdictParams)
     clusters = find_clusters(fragments, least=params.min_negative_cluster)
     numbers = sorted({c.fragment for c in clusters})
     size = f"{clusters[0].n_cells:,} connected tumor cells"
-    if len(clusters) == 1:
-        return f"{_all_overexpress(fragments)}, but fragment {numbers[0]} holds {size} below 2+."
-    where = f"fragment{'s' if len(numbers) > 1 else ''} {_join_words([str(n) for n in numbers])}"
-    hold = "hold" if len(numbers) > 1 else "holds"
-    return (
-        f"{_all_overexpress(fragments)}, but {where} {hold} {len(clusters)} clusters below 2+, the largest of {size}."
-    )
+    # not len(clusters): a fragment keeps only its largest, but counts all
+    sizes = (n for f in fragments if f.is_assessable for n in f.negative_cluster_sizes)
+    n_clusters = sum(n >= params.min_negative_cluster for n in sizes)
+    where, hold = _name_fragments(numbers), "hold" if len(numbers) > 1 else "holds"
+    if n_clusters == 1:
+        return f"{_all_overexpress(fragments)}, but {where} {hold} {size} below 2+."
+    held = f"{n_clusters:,} clusters below 2+, the largest of {size}"
+    return f"{_all_overexpress(fragments)}, but {where} {hold} {held}."
+
+
+def _name_fragments(numbers: Sequence[int]) -> str:
+    return f"fragment{'s' if len(numbers) > 1 else ''} {_join_words([str(n) for n in numbers])}"
 
 
 def _join_words(words: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ _OD_FLOOR = 0.02
 class OrdinalModel:
     """Proportional-odds model of the membrane class.
 
-    P(class >= s) = logistic(weights . measures - cuts[s - 1]) for s = 1, 2, 3.
+    P(class >= s) = logistic(weights . measures - cuts[s - 1]) for s = 1, 2, 3, and 0 for s = 2, 3 below `min_share`.
 
     References
     ----------
@@ -41,6 +41,9 @@ class OrdinalModel:
     """One for each of `MEASURES`; none is negative, so more stain never lowers a class."""
     cuts: tuple[float, float, float]
     """Cut points of 1+, 2+, 3+, increasing."""
+    min_share: float = 0.0
+    """Least membrane completeness of 2+ and 3+, which are complete, basolateral or lateral staining (Yagi 2019); a
+    stretch shared with one stained neighbor is none of these."""
 
     def __post_init__(self) -> None:
         """Refuse a model under which more stain could mean a lower class."""
@@ -50,6 +53,7 @@ class OrdinalModel:
     def probabilities(self, measures: Floats) -> Floats:
         """Probability of 0, 1+, 2+, 3+ for each row of `measures`, (n, 4)."""
         reach = expit((measures @ np.array(self.weights))[:, None] - np.array(self.cuts))
+        reach[:, 1:] *= (measures[:, 1] >= self.min_share)[:, None]
         bounds = np.concatenate([np.ones((len(measures), 1)), reach, np.zeros((len(measures), 1))], axis=1)
         chances: Floats = bounds[:, :-1] - bounds[:, 1:]
         return chances

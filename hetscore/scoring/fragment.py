@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 
 from hetscore.domain import Cells, Decision, Fragment, FragmentScore, Her2Score, MembraneClass, NegativeCluster
 from hetscore.geometry import Box
-from hetscore.scoring.clusters import ClusterParams, Edges, label_clusters, largest_cluster, link_cells
+from hetscore.scoring.clusters import (
+    ClusterParams,
+    Edges,
+    cluster_sizes,
+    label_clusters,
+    largest_cluster,
+    link_cells,
+)
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
 
 
@@ -81,6 +88,7 @@ def score_fragment(
     tumor = _find_tumor(cells, mpp, params)
     counts = _count_classes(tumor)
     clusters = _measure_clusters(tumor)
+    negative = _label_negative(tumor)
     refusal = _refuse(tumor, sum(counts), params)
     score, decision = (None, refusal) if refusal else decide_score(guideline, counts, clusters)
     return FragmentScore(
@@ -95,8 +103,9 @@ def score_fragment(
         is_assessable=refusal is None,
         score=score,
         decision=decision,
-        negative_clusters=_find_negative_clusters(tumor, fragment, params.max_negative_clusters),
+        negative_clusters=_place_clusters(tumor, negative, fragment, params.max_negative_clusters),
         flags=_flag_fragment(len(tumor), counts, clusters, guideline, params),
+        negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
     )
 
 
@@ -145,10 +154,16 @@ def _not_assessable(rule: str, text: str) -> Decision:
     return Decision("not-assessable", rule, text)
 
 
-def _find_negative_clusters(tumor: _Tumor, fragment: Fragment, limit: int) -> tuple[NegativeCluster, ...]:
-    """Group the scored tumor cells below 2+ that touch: largest first, ties in reading order of the first cell."""
+def _label_negative(tumor: _Tumor) -> NDArray[np.int64]:
+    """Give each cluster of scored tumor cells below 2+ a number: 1 is the largest, ties in reading order."""
     is_negative = (tumor.membrane_class >= MembraneClass.NEGATIVE) & (tumor.membrane_class < MembraneClass.MODERATE)
-    labels = label_clusters(len(tumor), tumor.edges, is_negative)
+    return label_clusters(len(tumor), tumor.edges, is_negative)
+
+
+def _place_clusters(
+    tumor: _Tumor, labels: NDArray[np.int64], fragment: Fragment, limit: int
+) -> tuple[NegativeCluster, ...]:
+    """Say where the first `limit` clusters lie."""
     n_shown = min(limit, int(labels.max(initial=0)))
     rows_of_each = (np.flatnonzero(labels == label) for label in range(1, n_shown + 1))
     return tuple(

@@ -18,7 +18,9 @@ CUTOFFS = tuple(range(30, 101, 10))
 2019;22:518-525, Discussion)."""
 
 
-def literal_label(status: Her2Status, fragments: Sequence[FragmentScore]) -> tuple[CaseLabel, Decision]:
+def literal_label(
+    status: Her2Status, fragments: Sequence[FragmentScore], *, n_failed_tiles: int = 0
+) -> tuple[CaseLabel, Decision]:
     """Apply the published definition to the cell calls as they stand.
 
     Parameters
@@ -27,12 +29,16 @@ def literal_label(status: Her2Status, fragments: Sequence[FragmentScore]) -> tup
         Of the case.
     fragments : sequence of FragmentScore
         All fragments; those not assessable do not vote.
+    n_failed_tiles : int
+        Tiles that could not be read. "All tumor cells" cannot be said of cells not seen: with any, the case may be
+        hetero but not homo.
 
     Returns
     -------
     tuple of CaseLabel and Decision
-        homo-HER2 when every scored tumor cell of every voting fragment is 2+ or 3+, else hetero-HER2; not-applicable
-        or not-assessable where the question is not asked, see `refuse_label`.
+        homo-HER2 when every scored tumor cell of every voting fragment is 2+ or 3+, else hetero-HER2; not-assessable
+        where tiles failed and nothing negative was seen; not-applicable or not-assessable where the question is not
+        asked, see `refuse_label`.
 
     Notes
     -----
@@ -48,6 +54,9 @@ def literal_label(status: Her2Status, fragments: Sequence[FragmentScore]) -> tup
     if any(f.n_negative for f in fragments if f.is_assessable):
         text = "Some scored tumor cell of some tumor fragment is below 2+."
         return explain(CaseLabel.HETERO, "some-negative", text)
+    if n_failed_tiles:
+        text = "All scored tumor cells are 2+ or 3+, but tiles that could not be read may hold others."
+        return explain(CaseLabel.NOT_ASSESSABLE, "failed-tiles", text)
     text = "All scored tumor cells of all tumor fragments are 2+ or 3+."
     return explain(CaseLabel.HOMO, "all-overexpressed", text)
 

@@ -43,14 +43,15 @@ def decide_verdict(
         All fragments; those not assessable do not vote.
     n_failed_tiles : int
         Tiles that could not be read. They may hide negative cells, never undo those seen: with any, the case may be
-        hetero but not homo.
+        hetero; else it is not assessable.
     params : VerdictParams
         What makes a case hetero.
 
     Returns
     -------
     tuple of CaseLabel and Decision
-        The label and the rule that gave it: the first that holds, in the order written here.
+        The label and the rule that gave it: the first that holds, in the order written here. What was not seen (failed
+        tiles, more unscored tumor cells than allowed) never undoes hetero and always forbids homo.
     """
     refusal = refuse_label(status, fragments)
     if refusal:
@@ -64,7 +65,10 @@ def decide_verdict(
         return explain(CaseLabel.HETERO, "negative-cluster", text)
     if n_failed_tiles:
         text = "Tiles that could not be read may hide negative tumor cells: the case cannot be called homo-HER2."
-        return explain(CaseLabel.INDETERMINATE, "failed-tiles", text)
+        return explain(CaseLabel.NOT_ASSESSABLE, "failed-tiles", text)
+    if find_unscored_fragments(fragments):
+        text = "Many tumor cells of a tumor fragment could not be scored: the case cannot be called homo-HER2."
+        return explain(CaseLabel.INDETERMINATE, "many-unscored", text)
     text = f"Every tumor fragment scores 2+ or 3+ and no {least} connected tumor cells are below 2+."
     return explain(CaseLabel.HOMO, "no-negative-cluster", text)
 
@@ -90,7 +94,7 @@ def rank_decisive(
     tuple of Decisive
         Of a hetero case: the negative fragments, those with the most negative cells first, each shown at its largest
         negative cluster, then the clusters of the other fragments by size. Of a homo or indeterminate case: the largest
-        negative clusters, which nearly made it hetero. Empty where homo or hetero was not asked.
+        negative clusters, which nearly made it hetero. Empty where homo or hetero was not asked or cannot be told.
     """
     least = params.min_negative_cluster
     if label is CaseLabel.HETERO:
@@ -109,6 +113,11 @@ def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[Fragment
     """Voting fragments that score below 2+, those with the most negative tumor cells first."""
     negative = [f for f in fragments if f.is_assessable and f.score is not None and f.score < Her2Score.TWO_PLUS]
     return sorted(negative, key=lambda f: (-f.n_negative, f.fragment))
+
+
+def find_unscored_fragments(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:
+    """Voting fragments with more unscored tumor cells than `FragmentParams.max_unscored_share` allows."""
+    return [f for f in fragments if f.is_assessable and "many-unscored" in f.flags]
 
 
 def find_clusters(fragments: Sequence[FragmentScore], *, least: int = 1) -> list[NegativeCluster]:

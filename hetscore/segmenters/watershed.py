@@ -1,14 +1,16 @@
 """The segmenter without weights: hematoxylin blobs, grown to nuclei, grown to cells, called tumor by their shape.
 
 Comes in: a tile's pixels and the slide's stain. Goes out: nuclei, cells and a tumor probability each. It is the
-baseline a network must beat and the fallback where no model is at hand. No measure of DAB enters the tumor call, since
-a call that leaned on the stain would drop just the unstained tumor cells that make a case hetero; a little leaks in
-where a stained cell is less of a gap and its nucleus a clearer blob.
+baseline a network must beat and the fallback where no model is at hand. The tumor call should not lean on DAB, which
+would drop just the unstained tumor cells that make a case hetero; it does lean through one measure, the gaps around a
+cell, where pale cytoplasm counts unless it is brown (figures by membrane class in the model's card).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -81,7 +83,6 @@ FEATURES = (
     "hematoxylin",
     "contrast",
     "texture",
-    "blob",
     "context_hematoxylin",
     "context_gaps",
     "context_roughness",
@@ -99,6 +100,18 @@ FEATURES = (
 small nor too large": lymphocytes are smaller and darker than tumor nuclei, blurred ones larger and paler."""
 
 
+def from_card(card: Mapping[str, Any], params: WatershedParams) -> Watershed:
+    """Make the segmenter from a model's card; its ``[tumor]`` table must name just the measures of this version."""
+    values = card["tumor"]
+    names = tuple(values["names"])
+    if names != FEATURES:
+        raise ValueError(f"tumor.names are {', '.join(names)}; this version measures {', '.join(FEATURES)}")
+    center, scale, weights = (tuple(float(v) for v in values[key]) for key in ("center", "scale", "weights"))
+    if not len(center) == len(scale) == len(weights) == len(names):
+        raise ValueError("tumor.center, scale and weights are not as many as tumor.names")
+    return Watershed(LogisticModel(names, center, scale, weights, float(values["intercept"])), params)
+
+
 @dataclass(frozen=True)
 class Watershed:
     """The segmenter: parameters and the tumor call's model."""
@@ -110,8 +123,9 @@ class Watershed:
     def margin_um(self) -> float:
         """How far beyond its core a tile must be read so that every owned cell is as if the slide were one tile."""
         p = self.params
-        seed_support = 4 * max(p.blob_sigmas_um) + p.min_distance_um
-        return p.neighbor_um + p.nucleus_reach_um + 3 * max(p.background_um, p.context_um) + seed_support
+        smoothing = 3 * max(p.background_um, p.context_um, 1.3 * max(p.blob_sigmas_um))
+        rivals = 3 * p.nucleus_reach_um + 2 * p.min_distance_um  # a neighbor's nucleus, cut by its own neighbor's
+        return max(p.neighbor_um, p.cell_reach_um) + p.nucleus_reach_um + rivals + smoothing
 
     def segment(self, image: TileImage, stain: Stain) -> TileLabels:
         """Find the nuclei and cells of a tile.
@@ -224,13 +238,15 @@ def find_peaks(image: Image, floor: float, distance_px: float) -> NDArray[np.int
 
     Of equal neighbors the first in reading order stays.
     """
-    radius = max(1, int(distance_px))
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    offsets = np.arange(-int(distance_px), int(distance_px) + 1)
+    disc = (offsets[:, None] ** 2 + offsets[None, :] ** 2 <= distance_px**2).astype(np.uint8)
     is_peak = (image >= cv2.dilate(image, disc)) & (image > floor)
     peaks = np.argwhere(is_peak).astype(np.int64)
-    pairs = cKDTree(peaks).query_pairs(distance_px, output_type="ndarray") if len(peaks) else np.zeros((0, 2), int)
+    if not len(peaks):
+        return peaks
+    equals = cKDTree(peaks).query_pairs(distance_px, output_type="ndarray")  # within the disc only equals are left
     keep = np.ones(len(peaks), bool)
-    keep[pairs.max(axis=1)] = False
+    keep[equals.max(axis=1)] = False
     return peaks[keep]
 
 
@@ -269,7 +285,7 @@ def measure_nuclei(
     gaps = blur(views.gaps, params.context_um / views.mpp)[rows, columns]
     detail = np.abs(views.hematoxylin - blur(views.hematoxylin, 1.0 / views.mpp))
     roughness = blur(detail, params.context_um / views.mpp)[rows, columns]
-    own = [np.log(area), minor, elongation, mean, mean - local, texture, views.blob[rows, columns]]
+    own = [np.log(area), minor, elongation, mean, mean - local, texture]
     shared = np.stack([np.log(area), minor, mean, elongation], axis=1)
     around = neighbor_means(seeds, shared, params.neighbor_um / views.mpp)
     squares = [np.log(area) ** 2, mean**2, context**2, gaps**2]

@@ -10,6 +10,7 @@ import pytest
 from hetscore.batch.cases import COLUMNS, find_cases
 from hetscore.domain import CaseInput, IshData, IshResult, SlideInput, SlideRole
 from hetscore.errors import UsageError
+from hetscore.scoring.status import RULE_SETS, read_ish
 
 
 @pytest.fixture
@@ -217,3 +218,78 @@ def test_ids_that_cannot_name_a_folder(folder: Path, case_id: str) -> None:
     write_table(folder, f"case_id,slide\n{case_id},a.svs")
 
     assert "cannot name a folder" in faults_of(folder)[0]
+
+
+def test_nothing_is_known_that_was_not_said(folder: Path) -> None:
+    """Specimen and organ are not made up."""
+    (case,) = find_cases([folder / "a.svs"])
+
+    assert (case.specimen, case.organ, case.timepoint) == (None, None, None)
+
+
+@pytest.mark.parametrize("role", ["her2", "he"])
+@pytest.mark.parametrize("name", ["a.svs", "A.SVS"])
+def test_two_slides_of_one_name_in_a_case(folder: Path, role: str, name: str) -> None:
+    """They would overwrite each other's files, in any letter case and whatever their roles."""
+    (folder / "second").mkdir()
+    (folder / "second" / name).write_bytes(b"y")
+    write_table(folder, f"case_id,slide,role\n1,a.svs,her2\n1,second/{name},{role}")
+
+    assert faults_of(folder) == [
+        f"cases.csv line 3: case 1 has slide {name}, but a.svs in cases.csv line 2;"
+        " expected different file names within a case, in any letter case. Rename one."
+    ]
+
+
+def test_slides_of_one_name_in_two_cases(folder: Path) -> None:
+    """Each case has a folder of its own, so they do not meet."""
+    (folder / "second").mkdir()
+    (folder / "second" / "a.svs").write_bytes(b"y")
+    write_table(folder, "case_id,slide\n1,a.svs\n2,second/a.svs")
+
+    assert [case.case_id for case in find_cases([folder])] == ["1", "2"]
+
+
+def test_a_slide_named_twice_in_one_case_is_told_once(folder: Path) -> None:
+    """It is one slide, not two of one name."""
+    write_table(folder, "case_id,slide\n1,a.svs\n1,./a.svs")
+
+    assert faults_of(folder) == ["a.svs: named 2 times; expected each slide once"]
+
+
+def test_a_case_without_her2_slide(folder: Path) -> None:
+    """It cannot be scored, which is told with the other faults; a role that cannot be read is told once."""
+    write_table(
+        folder,
+        """
+        case_id,slide,role
+        1,a.svs,he
+        1,b.tif,control
+        2,c.NDPI,HER2
+        """,
+    )
+
+    assert faults_of(folder) == [
+        "cases.csv line 4: role 'HER2': expected her2 or he or control",
+        "cases.csv line 2: case 1 has no slide with the role her2; expected at least one. Correct the role column.",
+    ]
+
+
+@pytest.mark.parametrize("copies", ["0", "0.0", "-0", "1e-400", "-1", "nan", "inf"])
+def test_cep17_copies_that_have_no_ratio(folder: Path, copies: str) -> None:
+    """HER2 is divided by them: what the scorer would refuse is refused in the table."""
+    write_table(folder, f"case_id,slide,her2_copies,cep17_copies\n1,a.svs,4,{copies}")
+
+    assert faults_of(folder) == [f"cases.csv line 2: cep17_copies {copies!r}: expected a number above 0 and up to 100"]
+    with pytest.raises(UsageError):
+        read_ish(IshData(her2_copies=4.0, cep17_copies=float(copies)), RULE_SETS["yagi-2019"])
+
+
+def test_the_least_copies_that_can_be_read(folder: Path) -> None:
+    """No HER2 signal is a result; what the table lets through the scorer takes."""
+    write_table(folder, "case_id,slide,her2_copies,cep17_copies\n1,a.svs,0,5e-324")
+
+    (case,) = find_cases([folder])
+
+    assert case.ish == IshData(her2_copies=0.0, cep17_copies=5e-324)
+    assert read_ish(case.ish, RULE_SETS["yagi-2019"])[0] is IshResult.NOT_AMPLIFIED

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hetscore.batch import run as batch
 from hetscore.batch.cases import find_cases
-from hetscore.batch.run import prepare_folder, run_cases
+from hetscore.batch.run import check_guideline, prepare_folder, run_cases
 from hetscore.config import load_model, load_settings
-from hetscore.domain import CaseInput, SlideInput, SlideRole
+from hetscore.domain import CaseInput, IshData, IshResult, SlideInput, SlideRole
 from hetscore.errors import UsageError
 from hetscore.phantom.pyramid import write_pyramid
 from hetscore.pipeline import Run, ScoredCase, score_case
+from hetscore.scoring.guidelines import GUIDELINES
 
 
 @pytest.fixture
@@ -37,6 +40,12 @@ def read_csv(path: Path) -> list[dict[str, str]]:
     """Read a table."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def recorded_cases(out: Path) -> list[dict[str, Any]]:
+    """Read the cases of run.json as it stands."""
+    cases: list[dict[str, Any]] = json.loads((out / "run.json").read_text())["cases"]
+    return cases
 
 
 class TestFolder:
@@ -137,3 +146,105 @@ class TestRun:
         run_cases(find_cases([empty_slide(tmp_path / "a.tif")]), tmp_path / "out", run)
 
         assert (tmp_path / "out" / "failures.csv").read_text() == "what,case_id,slide,reason\n"
+
+    def test_inputs_are_recorded_with_their_hashes(self, tmp_path: Path, run: Run) -> None:
+        """Everything the user said stands in run.json; a slide's hash once it was scored."""
+        her2, he = empty_slide(tmp_path / "a.tif"), empty_slide(tmp_path / "he.tif")
+        notes = tmp_path / "a.geojson"
+        notes.write_text("{}")
+        case = CaseInput(
+            "1",
+            (SlideInput(her2, mpp=0.25, annotations=notes, level_group="L1"), SlideInput(he, SlideRole.HE)),
+            "biopsy",
+            "gastric",
+            "post",
+            IshData(IshResult.AMPLIFIED, 8.5, 2.0, 20),
+        )
+        out = tmp_path / "out"
+        before = []
+
+        run_cases([case], out, run, lambda *_: before.extend(recorded_cases(out)))
+
+        (entry,) = recorded_cases(out)
+        assert entry == {
+            "case_id": "1",
+            "specimen": "biopsy",
+            "organ": "gastric",
+            "timepoint": "post",
+            "ish": {"result": "amplified", "her2_copies": 8.5, "cep17_copies": 2.0, "n_cells": 20},
+            "slides": [
+                {
+                    "path": str(her2),
+                    "role": "her2",
+                    "mpp": 0.25,
+                    "annotations": str(notes),
+                    "level_group": "L1",
+                    "sha256": hashlib.sha256(her2.read_bytes()).hexdigest(),
+                },
+                {
+                    "path": str(he),
+                    "role": "he",
+                    "mpp": None,
+                    "annotations": None,
+                    "level_group": None,
+                    "sha256": None,
+                },
+            ],
+        }
+        assert [slide["sha256"] for slide in before[0]["slides"]] == [None, None]
+
+    def test_inputs_of_which_nothing_was_said(self, tmp_path: Path, run: Run) -> None:
+        """They are recorded as not said, and a slide that could not be read has no hash."""
+        (tmp_path / "bad.svs").write_text("not a slide")
+
+        run_cases(find_cases([tmp_path / "bad.svs"]), tmp_path / "out", run)
+
+        (entry,) = recorded_cases(tmp_path / "out")
+        assert (entry["specimen"], entry["organ"], entry["timepoint"]) == (None, None, None)
+        assert entry["ish"] == {"result": "unknown", "her2_copies": None, "cep17_copies": None, "n_cells": None}
+        assert entry["slides"][0]["sha256"] is None
+
+
+class TestGuideline:
+    """The guideline must be made for the specimen and organ that were given."""
+
+    def test_every_misfit_is_told_before_anything_is_made(self, tmp_path: Path, run: Run) -> None:
+        """One line a case, with the guideline that fits if there is one; no folder is left behind."""
+        slides = (SlideInput(tmp_path / "none.tif"),)
+        cases = [
+            CaseInput("fits", slides, "biopsy", "gastric"),
+            CaseInput("X", slides, "resection"),
+            CaseInput("Y", slides, organ="breast"),
+            CaseInput("Z", slides, "resection", "breast"),
+        ]
+
+        with pytest.raises(UsageError) as caught:
+            run_cases(cases, tmp_path / "out", run)
+
+        assert str(caught.value).splitlines() == [
+            "case X: specimen resection; guideline gastric-biopsy is for biopsy."
+            " Pass --guideline gastric-resection or correct the cases table.",
+            "case Y: organ breast; guideline gastric-biopsy is for gastric."
+            " There is no guideline for breast biopsy yet: leave the case out or correct the cases table.",
+            "case Z: specimen resection, organ breast; guideline gastric-biopsy is for biopsy, gastric."
+            " There is no guideline for breast resection yet: leave the case out or correct the cases table.",
+        ]
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("name", list(GUIDELINES))
+    def test_fitting_and_silent_cases_pass(self, name: str) -> None:
+        """What was not said fits every guideline."""
+        guideline = GUIDELINES[name]
+        slides = (SlideInput(Path("a.tif")),)
+
+        check_guideline(
+            [CaseInput("said", slides, guideline.specimen, guideline.organ), CaseInput("not", slides)], guideline
+        )
+
+    def test_the_guideline_named_is_the_one_that_passes(self) -> None:
+        """A biopsy under the guideline of resections is sent to that of biopsies, which takes it."""
+        case = CaseInput("B", (SlideInput(Path("a.tif")),), "biopsy")
+
+        with pytest.raises(UsageError, match="Pass --guideline gastric-biopsy or"):
+            check_guideline([case], GUIDELINES["gastric-resection"])
+        check_guideline([case], GUIDELINES["gastric-biopsy"])

@@ -73,6 +73,19 @@ def test_usage(slide: Path, tmp_path: Path, arguments: list[str], message: str) 
     assert not (tmp_path / "out").exists()
 
 
+def test_cases_that_cannot_be_scored_as_asked(slide: Path, tmp_path: Path) -> None:
+    """A specimen of another guideline ends with exit status 2, a line that names the way out, and no folder."""
+    table = tmp_path / "cases.csv"
+    table.write_text(f"case_id,slide,specimen\nX,{slide.name},resection\n")
+
+    done = hetscore("score", table, "--out", tmp_path / "out")
+
+    assert done.returncode == 2
+    assert "case X: specimen resection; guideline gastric-biopsy is for biopsy." in done.stderr
+    assert "--guideline gastric-resection" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def test_help_imports_nothing_heavy() -> None:
     """``--help`` answers at once because no numerical library is loaded for it."""
     program = "import sys, hetscore.cli; print([m for m in ('numpy', 'torch', 'cv2', 'pydantic') if m in sys.modules])"

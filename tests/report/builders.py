@@ -146,6 +146,7 @@ def small_fragment_scores() -> tuple[FragmentScore, ...]:
             decision=Decision("0", "otherwise", "No cluster of at least 5 stained tumor cells."),
             negative_clusters=(negative_cluster(),),
             flags=("few-tumor-cells",),
+            negative_cluster_sizes=(8,),
         ),
         FragmentScore(
             fragment=3,

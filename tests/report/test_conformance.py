@@ -75,7 +75,7 @@ def test_case_json_is_written_last(tmp_path: Path) -> None:
 
 def test_unknown_format_writes_nothing(tmp_path: Path) -> None:
     """An unknown format is refused, with the names that exist, before anything is written."""
-    with pytest.raises(UsageError, match=r"--format: docx; expected some of csv, parquet"):
+    with pytest.raises(UsageError, match=r"formats: docx; expected some of csv, parquet"):
         write_case(small_result(), tmp_path / "new", ["json", "docx"])
 
     assert not (tmp_path / "new").exists()

@@ -12,11 +12,12 @@ from hetscore.flags import FLAGS, Severity
 from hetscore.scoring.case import score_case
 from hetscore.scoring.guidelines import GUIDELINES, Counts
 from hetscore.scoring.status import RULE_SETS
-from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, make_score, score_picture
+from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score, score_picture
 
 FOUR_HOMO = [make_score(k) for k in (1, 2, 3, 4)]
 FIVE = make_score(3, (41, 0, 0, 500), negative=(41,))
 ONE_PLUS = make_score(1, (200, 50, 0, 0), Her2Score.ONE_PLUS, largest_cluster=(40, 0, 0), negative=(250,))
+FAINT = make_score(2, (0, 90, 0, 0), Her2Score.ONE_PLUS, largest_cluster=(90, 0, 0), negative=(90,))
 TWO_PLUS = make_score(1, (0, 0, 300, 0), Her2Score.TWO_PLUS, largest_cluster=(300, 300, 0))
 ALWAYS = "uncalibrated"
 N = st.integers(0, 40)
@@ -99,6 +100,22 @@ class TestReasons:
                 " connected tumor cells.",
             ),
             (
+                [HOMO, UNSCORED],
+                CaseLabel.INDETERMINATE,
+                "Both tumor fragments overexpress HER2 as far as scored, but 60 of the 500 tumor cells of fragment 4"
+                " could not be scored and may be below 2+.",
+            ),
+            (
+                [
+                    UNSCORED,
+                    make_score(5, (0, 0, 0, 900), n_unscored=600, flags=("many-unscored",)),
+                    make_score(6, n_unscored=1),
+                ],
+                CaseLabel.INDETERMINATE,
+                "All 3 tumor fragments overexpress HER2 as far as scored, but 660 of the 2,000 tumor cells of fragments"
+                " 4 and 5 could not be scored and may be below 2+.",
+            ),
+            (
                 [ONE_PLUS],
                 CaseLabel.NOT_APPLICABLE,
                 "The case is HER2-negative (IHC 1+): homo or hetero is asked only of HER2-positive cases.",
@@ -121,10 +138,66 @@ class TestReasons:
     def test_failed_tiles(self, n: int, tiles: str) -> None:
         """Nothing negative was seen, but not everything was seen."""
         case = _score([HOMO], n_failed_tiles=n)
-        assert case.label is CaseLabel.INDETERMINATE
-        assert case.literal_label is CaseLabel.HOMO
-        assert f"but {tiles} could not be read" in case.reason
+        assert (case.score, case.status) == (Her2Score.THREE_PLUS, Her2Status.POSITIVE)
+        assert case.label is case.literal_label is CaseLabel.NOT_ASSESSABLE
+        assert case.reason == (
+            f"The one tumor fragment overexpresses HER2 as far as seen, but {tiles} could not be read and may hide"
+            " cells below 2+."
+        )
         assert "failed-tiles" in case.flags
+
+    @pytest.mark.parametrize(
+        ("fragments", "seen"), [([NEGATIVE], "0"), ([ONE_PLUS], "1+"), ([TWO_PLUS], "2+"), ([TWO_PLUS, FAINT], "2+")]
+    )
+    @pytest.mark.parametrize("rule_set", RULE_SETS)
+    @pytest.mark.parametrize("ish", IshResult)
+    def test_failed_tiles_leave_no_score_below_3plus(
+        self, fragments: list[FragmentScore], seen: str, rule_set: str, ish: IshResult
+    ) -> None:
+        """Unread tiles could raise the score, so there is none, whatever ISH and rules say; fragments keep theirs."""
+        case = _score(fragments, ish, rule_set=rule_set, n_failed_tiles=2)
+        assert (case.score, case.status) == (None, Her2Status.NOT_ASSESSABLE)
+        assert case.label is case.literal_label is CaseLabel.NOT_ASSESSABLE
+        assert (case.score_decision.value, case.score_decision.rule) == ("not-assessable", "failed-tiles")
+        assert case.reason == case.score_decision.text
+        assert case.reason == (
+            f"The tiles that were read score {seen}, but 2 tiles could not be read and may hold a stronger cluster."
+        )
+        assert [f.score for f in case.fragments] == [f.score for f in fragments]
+
+    @pytest.mark.parametrize("other", [NEGATIVE, FIVE])
+    def test_failed_tiles_do_not_undo_hetero(self, other: FragmentScore) -> None:
+        """In a case of 3+ the negative cells that were seen stay, and so does the sentence."""
+        whole, torn = _score([HOMO, other]), _score([HOMO, other], n_failed_tiles=3)
+        assert (torn.score, torn.label, torn.literal_label) == (
+            Her2Score.THREE_PLUS,
+            CaseLabel.HETERO,
+            CaseLabel.HETERO,
+        )
+        assert (torn.reason, torn.decisive) == (whole.reason, whole.decisive)
+
+    def test_one_negative_cell_and_a_failed_tile(self) -> None:
+        """Too little to call it hetero, but the literal rule needs no more than one cell."""
+        case = _score([make_score(1, (1, 0, 0, 999), negative=(1,))], n_failed_tiles=1)
+        assert (case.label, case.literal_label) == (CaseLabel.NOT_ASSESSABLE, CaseLabel.HETERO)
+
+    def test_a_slide_that_failed_outweighs_its_tiles(self) -> None:
+        """The weightier cause is the one named."""
+        case = _score([TWO_PLUS], slide_flags=("slide-failed",), n_failed_tiles=1)
+        assert case.reason == FLAGS["slide-failed"].text
+
+    def test_a_fragment_scored_with_many_blanks_is_not_homo(self) -> None:
+        """Of 25 tumor cells 3 have no class: more than a tenth; 2 of 25 are not."""
+        picture = "3 " * 22
+        assert _score([score_picture(picture + "? ? ?")]).label is CaseLabel.INDETERMINATE
+        assert _score([score_picture(picture + "3 ? ?")]).label is CaseLabel.HOMO
+
+    def test_clusters_that_are_not_kept_are_counted(self) -> None:
+        """Of 22 clusters of five cells 20 are kept for the pictures; the sentence counts 22."""
+        fragment = score_picture("3 3 3 3 3 " + "0 0 0 0 0 3 " * 22)
+        case = _score([fragment])
+        assert len(fragment.negative_clusters) == 20
+        assert case.reason.endswith("holds 22 clusters below 2+, the largest of 5 connected tumor cells.")
 
     def test_a_case_positive_by_ish_alone(self) -> None:
         """By the rule set of the paired samples ISH suffices; then no fragment need overexpress."""

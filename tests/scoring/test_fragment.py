@@ -61,10 +61,11 @@ class TestExamples:
         assert [c.n_cells for c in result.negative_clusters] == [2, 1]
 
     def test_only_so_many_clusters_are_kept(self) -> None:
-        """Of three negative clusters the two largest stay, ties in reading order."""
+        """Of three negative clusters the two largest stay, ties in reading order; the sizes of all are told."""
         params = FragmentParams(min_tumor_cells=1, min_tumor_cluster=1, max_negative_clusters=2)
-        clusters = score_picture("0 3 0 3 0 0", params=params).negative_clusters
-        assert [(c.n_cells, c.x) for c in clusters] == [(2, 1090.0), (1, 1000.0)]
+        result = score_picture("0 3 0 3 0 0", params=params)
+        assert [(c.n_cells, c.x) for c in result.negative_clusters] == [(2, 1090.0), (1, 1000.0)]
+        assert result.negative_cluster_sizes == (2, 1, 1)
 
     def test_a_tumor_cell_is_more_likely_tumor_than_not(self) -> None:
         """Exactly 0.5 is a tumor cell, less is not."""
@@ -188,5 +189,6 @@ class TestLaws:
         params = FragmentParams(min_tumor_cells=1, min_tumor_cluster=1, max_negative_clusters=99)
         result = _score(cells, params)
         assert sum(result.counts) + result.n_unscored == result.n_tumor <= result.n_cells
-        assert sum(c.n_cells for c in result.negative_clusters) == result.n_negative
+        assert sum(result.negative_cluster_sizes) == result.n_negative
+        assert result.negative_cluster_sizes == tuple(c.n_cells for c in result.negative_clusters)
         assert list(result.largest_cluster) == sorted(result.largest_cluster, reverse=True)

@@ -65,6 +65,19 @@ class TestLiteralLabel:
         decided, decision = literal_label(status, [HOMO])
         assert (decided, decision.rule) == (label, rule)
 
+    @pytest.mark.parametrize(
+        ("fragments", "label", "rule"),
+        [
+            ([HOMO], CaseLabel.NOT_ASSESSABLE, "failed-tiles"),
+            ([make_score(counts=(1, 0, 0, 999))], CaseLabel.HETERO, "some-negative"),
+            ([NO_TUMOR], CaseLabel.NOT_ASSESSABLE, "no-tumor"),
+        ],
+    )
+    def test_failed_tiles(self, fragments: list[FragmentScore], label: CaseLabel, rule: str) -> None:
+        """'All tumor cells' cannot be said of cells not seen; a negative cell that was seen stays."""
+        decided, decision = literal_label(POSITIVE, fragments, n_failed_tiles=1)
+        assert (decided, decision.rule, decision.value) == (label, rule, label.value)
+
 
 class TestSweepCutoffs:
     """'Un-unified cut-off values from 30 to 100%' (Yagi 2019, Discussion)."""

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from hetscore.domain import CaseLabel, FragmentScore, Her2Score, Her2Status
 from hetscore.scoring.verdict import VerdictParams, decide_verdict, rank_decisive
-from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, make_score
+from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score
 
 POSITIVE = Her2Status.POSITIVE
 FOUR = make_score(1, (7, 0, 0, 500), negative=(4, 2, 1))
 FIVE = make_score(5, (6, 0, 0, 500), negative=(5, 1))
 SCATTERED = make_score(6, (400, 0, 0, 9), Her2Score.ZERO, negative=(3,))
+SILENT = make_score(8, (0, 0, 0, 4), None, n_unscored=40, flags=("many-unscored",))
 BLIND = make_score(7, (500, 0, 0, 0), None, negative=(500,))
 
 
@@ -31,13 +32,19 @@ class TestDecideVerdict:
             ([HOMO, SCATTERED], 0, CaseLabel.HETERO, "negative-fragment"),
             ([HOMO, NO_TUMOR], 0, CaseLabel.HOMO, "no-negative-cluster"),
             ([HOMO, BLIND], 0, CaseLabel.HOMO, "no-negative-cluster"),
-            ([HOMO], 1, CaseLabel.INDETERMINATE, "failed-tiles"),
+            ([HOMO], 1, CaseLabel.NOT_ASSESSABLE, "failed-tiles"),
+            ([HOMO, NEGATIVE], 1, CaseLabel.HETERO, "negative-fragment"),
+            ([HOMO, UNSCORED], 0, CaseLabel.INDETERMINATE, "many-unscored"),
+            ([HOMO, UNSCORED], 1, CaseLabel.NOT_ASSESSABLE, "failed-tiles"),
+            ([NEGATIVE, UNSCORED], 0, CaseLabel.HETERO, "negative-fragment"),
+            ([FIVE, UNSCORED], 0, CaseLabel.HETERO, "negative-cluster"),
+            ([HOMO, SILENT], 0, CaseLabel.HOMO, "no-negative-cluster"),
             ([HOMO, FIVE], 1, CaseLabel.HETERO, "negative-cluster"),
             ([NO_TUMOR], 0, CaseLabel.NOT_ASSESSABLE, "no-tumor"),
         ],
     )
     def test_rules(self, fragments: list[FragmentScore], n_failed: int, label: CaseLabel, rule: str) -> None:
-        """Four connected negatives are borne, five are not; a failed tile forbids homo but never hides hetero."""
+        """Four connected negatives are borne, five are not; what was not seen forbids homo but never hides hetero."""
         decided, decision = decide_verdict(POSITIVE, fragments, n_failed_tiles=n_failed)
         assert (decided, decision.rule, decision.value) == (label, rule, label.value)
 
@@ -54,17 +61,28 @@ class TestDecideVerdict:
         assert decide_verdict(status, [NEGATIVE])[0] is label
 
     @given(
-        st.lists(st.sampled_from([HOMO, FOUR, FIVE, NEGATIVE, SCATTERED, NO_TUMOR, BLIND]), max_size=5),
+        st.lists(st.sampled_from([HOMO, FOUR, FIVE, NEGATIVE, SCATTERED, NO_TUMOR, BLIND, UNSCORED]), max_size=5),
         st.sampled_from(Her2Status),
         st.integers(1, 9),
     )
     def test_failed_tiles_never_give_homo(
         self, fragments: list[FragmentScore], status: Her2Status, n_failed: int
     ) -> None:
-        """Whatever the fragments, a failed tile turns homo into indeterminate and changes nothing else."""
+        """A failed tile turns homo and indeterminate into not assessable and changes nothing else."""
         whole, _ = decide_verdict(status, fragments)
         torn, _ = decide_verdict(status, fragments, n_failed_tiles=n_failed)
-        assert torn is (CaseLabel.INDETERMINATE if whole is CaseLabel.HOMO else whole)
+        is_turned = whole in (CaseLabel.HOMO, CaseLabel.INDETERMINATE)
+        assert torn is (CaseLabel.NOT_ASSESSABLE if is_turned else whole)
+
+    @given(
+        st.lists(st.sampled_from([HOMO, FOUR, FIVE, NEGATIVE, SCATTERED, NO_TUMOR, BLIND]), max_size=5),
+        st.sampled_from(Her2Status),
+    )
+    def test_many_unscored_cells_never_give_homo(self, fragments: list[FragmentScore], status: Her2Status) -> None:
+        """One more fragment of 3+ that is mostly unseen turns homo into indeterminate and never undoes hetero."""
+        whole, _ = decide_verdict(status, [*fragments, HOMO])
+        doubtful, _ = decide_verdict(status, [*fragments, UNSCORED])
+        assert doubtful is (CaseLabel.INDETERMINATE if whole is CaseLabel.HOMO else whole)
 
 
 class TestRankDecisive:

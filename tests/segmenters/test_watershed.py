@@ -198,3 +198,19 @@ class TestMargin:
         wider = Watershed(EVEN, WatershedParams(neighbor_um=30.0)).margin_um
         assert wider == SEGMENTER.margin_um + 8
         assert SEGMENTER.margin_um > WatershedParams().cell_reach_um
+
+
+class TestPeaksAtAnyDistance:
+    """The stronger of two near peaks stays, whole pixels or not."""
+
+    @pytest.mark.parametrize("distance_px", [5.95, 6.0, 6.5])
+    def test_the_strongest_of_a_row_stays(self, distance_px: float) -> None:
+        """Three peaks down a diagonal, each within reach of the next and stronger: the last is kept, the middle not."""
+        image = np.zeros((40, 40), np.float32)
+        for strength, place in ((1, 10), (2, 14), (3, 18)):
+            image[place, place] = strength
+
+        peaks = find_peaks(image, 0.5, distance_px).tolist()
+
+        assert [18, 18] in peaks
+        assert [14, 14] not in peaks
