@@ -28,7 +28,7 @@ from hetscore.scoring.status import RULE_SETS
 from hetscore.segmenters import SEGMENTERS, make_segmenter
 from hetscore.segmenters.watershed import WatershedParams
 from hetscore.stain import StainVectors
-from hetscore.tiling import ALIGN_PX, TilingParams
+from hetscore.tiling import ALIGN_PX, MAX_CORE_PX, TilingParams
 from hetscore.tissue import TissueParams
 
 
@@ -148,8 +148,9 @@ def _find_bad_choices(settings: Settings) -> list[str]:
         faults.append(f"guideline {settings.guideline!r}; expected one of {', '.join(sorted(GUIDELINES))}")
     if settings.rule_set not in RULE_SETS:
         faults.append(f"rule_set {settings.rule_set!r}; expected one of {', '.join(sorted(RULE_SETS))}")
-    if settings.tiling.core_px < ALIGN_PX or settings.tiling.core_px % ALIGN_PX:
-        faults.append(f"tiling.core_px {settings.tiling.core_px}; expected a positive multiple of {ALIGN_PX}")
+    if not ALIGN_PX <= settings.tiling.core_px <= MAX_CORE_PX or settings.tiling.core_px % ALIGN_PX:
+        expected = f"a multiple of {ALIGN_PX} from {ALIGN_PX} to {MAX_CORE_PX}"
+        faults.append(f"tiling.core_px {settings.tiling.core_px}; expected {expected}")
     return faults
 
 

@@ -35,9 +35,7 @@ _ROWS = (
     Flag("not-brightfield", Severity.BLOCKING, "The slide is not a brightfield image (dark background)."),
     Flag("wrong-stain", Severity.BLOCKING, "The slide does not look like hematoxylin and DAB (HER2 IHC)."),
     Flag("coarse-resolution", Severity.BLOCKING, "The pixels are too coarse to measure a membrane."),
-    Flag(
-        "failed-tiles", Severity.CAUTION, "Some tiles could not be read; it cannot be homo-HER2 or HER2-negative."
-    ),
+    Flag("failed-tiles", Severity.CAUTION, "Some tiles could not be read; it cannot be homo-HER2 or HER2-negative."),
     Flag("slide-failed", Severity.BLOCKING, "A slide of the case could not be read; the case is not assessable."),
     Flag("few-tumor-cells", Severity.CAUTION, "A fragment holds fewer than 100 tumor cells: read with caution."),
     Flag("limited-sampling", Severity.CAUTION, "Fewer than 4 tumor fragments, or fewer than 200 tumor cells."),

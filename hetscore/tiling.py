@@ -33,6 +33,10 @@ ALIGN_PX = 64
 always joins the same pixels, whatever the tile."""
 
 
+MAX_CORE_PX = 8192
+"""Largest core: memory goes with its area, and a mistyped size must not fill it."""
+
+
 def find_downsample(mpp: float, params: TilingParams) -> int:
     """Level-0 pixels per tile-image pixel: whole, so that no pixel is ever interpolated; 1 at 0.17-0.37 um/px."""
     return max(1, round(params.mpp / mpp))

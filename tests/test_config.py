@@ -111,7 +111,7 @@ class TestFaults:
     def test_a_core_must_be_a_multiple_of_64(self, write_toml: WriteToml, core_px: int) -> None:
         """Else tiles would not join the same pixels."""
         told = _fault(write_toml(f"[tiling]\ncore_px = {core_px}\n"))
-        assert f"tiling.core_px {core_px}; expected a positive multiple of 64" in told
+        assert f"tiling.core_px {core_px}; expected a multiple of 64 from 64 to 8192" in told
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         """Named, with what was expected; a folder is no file."""

@@ -101,8 +101,11 @@ def _case_of_slide(path: Path) -> CaseInput:
 
 def _scan_folder(folder: Path, faults: Faults) -> tuple[CaseInput, ...]:
     """Take every slide of the folder; what scanners keep in folders of their own (MRXS) is not looked at."""
-    files = sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    files = sorted(p for p in folder.iterdir() if not p.is_dir() and not p.name.startswith("."))
     slides = _one_per_series(p for p in files if p.suffix.lower() in SUPPORTED_SUFFIXES)
+    for slide in slides:
+        if not slide.exists():
+            faults.add(str(slide), "a link to nothing; expected a slide. Mend or remove the link.")
     if not slides:
         faults.add(
             str(folder), f"no slides in the folder; expected {TABLE_NAME} or {' '.join(sorted(SUPPORTED_SUFFIXES))}"
@@ -122,13 +125,13 @@ def _one_per_series(slides: Iterable[Path]) -> list[Path]:
 def _check_unique(cases: Sequence[CaseInput], faults: Faults) -> None:
     for case_id, count in Counter(case.case_id for case in cases).items():
         if count > 1:
-            faults.add(
-                case_id, f"{count} cases of this id; expected one. Name several slides of a case in {TABLE_NAME}."
-            )
+            paths = ", ".join(str(slide.path) for case in cases if case.case_id == case_id for slide in case.slides)
+            remedy = f"Rename a file, or name several slides of a case in {TABLE_NAME}."
+            faults.add(case_id, f"{count} cases of this id ({paths}); expected one. {remedy}")
     named = Counter(slide.path.resolve() for case in cases for slide in case.slides)
     for path, count in named.items():
         if count > 1:
-            faults.add(str(path), f"named {count} times; expected each slide once")
+            faults.add(str(path), f"named {count} times; expected each slide once. Remove the repeated rows or paths.")
 
 
 def _read_table(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
@@ -151,6 +154,9 @@ def _read_table(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
 
 
 def _is_header_good(path: Path, header: list[str], faults: Faults) -> bool:
+    if len(header) == 1 and ";" in header[0]:
+        faults.add(f"{path} line 1", "columns parted by semicolons; expected commas. Save it as comma-separated text.")
+        return False
     known = ", ".join(column.name for column in COLUMNS)
     missing = [column.name for column in COLUMNS if column.is_required and column.name not in header]
     unknown = [name for name in header if name not in {column.name for column in COLUMNS}]

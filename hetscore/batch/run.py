@@ -37,6 +37,8 @@ class Outcome:
     rows: list[CaseRow] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     reports: list[Path] = field(default_factory=list)
+    n_done: int = 0
+    """Cases scored or failed."""
     sha256: dict[Path, str] = field(default_factory=dict)
     """Of each slide scored, by its path as given."""
 
@@ -84,10 +86,15 @@ def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = 
         log = _open_log(file)
         log.info("run started", cases=len(cases), hetscore=__version__, model=run.model.name, workers=run.workers)
         _write_state(out, cases, run, outcome, started)
-        for case in cases:
-            done(case, _run_case(case, out, run, outcome, log.bind(case_id=case.case_id)))
-            _write_state(out, cases, run, outcome, started)
-        log.info("run ended", scored=len(outcome.rows), failures=len(outcome.failures))
+        try:
+            for case in cases:
+                done(case, _run_case(case, out, run, outcome, log.bind(case_id=case.case_id)))
+                outcome.n_done += 1
+                _write_state(out, cases, run, outcome, started)
+        finally:
+            state = "complete" if outcome.n_done == len(cases) else "interrupted"
+            _write_state(out, cases, run, outcome, started, state)
+            log.info("run ended", state=state, scored=len(outcome.rows), failures=len(outcome.failures))
     return outcome
 
 
@@ -219,12 +226,15 @@ def _failed_tiles(case: CaseInput, scored: ScoredCase) -> list[Failure]:
     ]
 
 
-def _write_state(out: Path, cases: Sequence[CaseInput], run: Run, outcome: Outcome, started: datetime) -> None:
+def _write_state(
+    out: Path, cases: Sequence[CaseInput], run: Run, outcome: Outcome, started: datetime, state: str = "running"
+) -> None:
     """Write the tables and run.json as they stand."""
     write_cases_csv(outcome.rows, out / "cases.csv")
     write_failures_csv(outcome.failures, out / "failures.csv")
-    state = {
+    record = {
         "schema": "hetscore/run/1",
+        "state": state,
         "hetscore_version": __version__,
         "started": started.isoformat(timespec="seconds"),
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -236,7 +246,7 @@ def _write_state(out: Path, cases: Sequence[CaseInput], run: Run, outcome: Outco
         "n_scored": len(outcome.rows),
         "failures": [vars(failure) for failure in outcome.failures],
     }
-    (out / RUN_FILE).write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
+    (out / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
 
 
 def _describe_case(case: CaseInput, sha256: Mapping[Path, str]) -> dict[str, Any]:

@@ -45,14 +45,21 @@ def score(
     from hetscore.batch.cases import find_cases
     from hetscore.batch.run import run_cases
     from hetscore.config import load_model, load_settings
+    from hetscore.domain import MppSource
     from hetscore.pipeline import Run
+    from hetscore.slides.resolution import check_given_mpp
 
+    check_given_mpp(mpp, MppSource.COMMAND_LINE)
     settings = load_settings(config, mpp=mpp, model=model, guideline=guideline, rule_set=rule_set)
     cases = find_cases(paths)
     n_workers = workers or len(os.sched_getaffinity(0))
     with _show_progress(Console(stderr=True), len(cases)) as (progress, done):
         run = Run(settings, load_model(settings.model), n_workers, progress)
-        outcome = run_cases(cases, out, run, done)
+        try:
+            outcome = run_cases(cases, out, run, done)
+        except KeyboardInterrupt:
+            typer.echo(f"interrupted: what was scored stands in {out / 'cases.csv'}", err=True)
+            raise typer.Exit(130) from None
     _print_outcome(outcome, out)
     if not outcome.is_complete:
         raise typer.Exit(1)

@@ -153,10 +153,12 @@ def test_rows_of_a_case_must_agree(folder: Path) -> None:
 def test_a_slide_named_twice(folder: Path) -> None:
     """In one table, by different spellings, or in several inputs: a slide is scored once."""
     write_table(folder, "case_id,slide\n1,a.svs\n2,./a.svs")
-    assert faults_of(folder) == ["a.svs: named 2 times; expected each slide once"]
+    assert faults_of(folder) == ["a.svs: named 2 times; expected each slide once. Remove the repeated rows or paths."]
 
     other = write_table(folder, "case_id,slide\n1,b.tif", "other.csv")
-    assert faults_of(folder / "b.tif", other) == ["b.tif: named 2 times; expected each slide once"]
+    assert faults_of(folder / "b.tif", other) == [
+        "b.tif: named 2 times; expected each slide once. Remove the repeated rows or paths."
+    ]
 
 
 def test_a_case_id_used_by_several_inputs(folder: Path) -> None:
@@ -164,7 +166,8 @@ def test_a_case_id_used_by_several_inputs(folder: Path) -> None:
     (folder / "a.tif").write_bytes(b"x")
 
     assert faults_of(folder / "a.svs", folder / "a.tif") == [
-        "a: 2 cases of this id; expected one. Name several slides of a case in cases.csv."
+        "a: 2 cases of this id (a.svs, a.tif); expected one. "
+        "Rename a file, or name several slides of a case in cases.csv."
     ]
 
 
@@ -254,7 +257,7 @@ def test_a_slide_named_twice_in_one_case_is_told_once(folder: Path) -> None:
     """It is one slide, not two of one name."""
     write_table(folder, "case_id,slide\n1,a.svs\n1,./a.svs")
 
-    assert faults_of(folder) == ["a.svs: named 2 times; expected each slide once"]
+    assert faults_of(folder) == ["a.svs: named 2 times; expected each slide once. Remove the repeated rows or paths."]
 
 
 def test_a_case_without_her2_slide(folder: Path) -> None:
@@ -293,3 +296,19 @@ def test_the_least_copies_that_can_be_read(folder: Path) -> None:
 
     assert case.ish == IshData(her2_copies=0.0, cep17_copies=5e-324)
     assert read_ish(case.ish, RULE_SETS["yagi-2019"])[0] is IshResult.NOT_AMPLIFIED
+
+
+def test_semicolons_are_named(tmp_path: Path) -> None:
+    """A table saved with semicolons is told what it is, not that its columns are unknown."""
+    (tmp_path / "cases.csv").write_text("case_id;slide\na;a.svs\n")
+
+    with pytest.raises(UsageError, match="semicolons; expected commas"):
+        find_cases([tmp_path / "cases.csv"])
+
+
+def test_a_broken_link_in_a_folder_is_told(tmp_path: Path) -> None:
+    """A slide that is a link to nothing is a fault, not a slide less."""
+    (tmp_path / "lost.svs").symlink_to(tmp_path / "nowhere.svs")
+
+    with pytest.raises(UsageError, match=r"lost\.svs: a link to nothing"):
+        find_cases([tmp_path])

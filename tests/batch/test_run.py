@@ -248,3 +248,21 @@ class TestGuideline:
         with pytest.raises(UsageError, match="Pass --guideline gastric-biopsy or"):
             check_guideline([case], GUIDELINES["gastric-resection"])
         check_guideline([case], GUIDELINES["gastric-biopsy"])
+
+
+def test_an_interrupted_run_says_so(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was scored before the interruption stands; run.json tells a reader of tomorrow that cases are missing."""
+
+    def interrupt_second(case: CaseInput, run: Run) -> ScoredCase:
+        if case.case_id == "b":
+            raise KeyboardInterrupt
+        return score_case(case, run)
+
+    monkeypatch.setattr(batch, "score_case", interrupt_second)
+    cases = find_cases([empty_slide(tmp_path / "a.tif"), empty_slide(tmp_path / "b.tif")])
+
+    with pytest.raises(KeyboardInterrupt):
+        run_cases(cases, tmp_path / "out", run)
+
+    assert [row["case_id"] for row in read_csv(tmp_path / "out" / "cases.csv")] == ["a"]
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["state"] == "interrupted"
