@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import ceil
 
@@ -25,6 +25,7 @@ from hetscore.domain import (
     CaseScore,
     Cells,
     Coverage,
+    Fragment,
     Fragments,
     MppSource,
     Picture,
@@ -206,7 +207,7 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
         return SlideResult(
             info=slide.info,
             sha256=sha256,
-            fragments=fragments.items,
+            fragments=mark_failed(fragments, [tile for tile, _ in failed]),
             cells=cells,
             coverage=measure_coverage(tissue, fragments, [tile for tile, _ in failed]),
             thumbnail=thumbnail,
@@ -270,6 +271,13 @@ def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -
 def make_segmenter(model: Model, settings: Settings) -> Segmenter:
     """Make the segmenter that a model's card asks for, with the settings' table of that name."""
     return make_of_kind(model.kind, model.card, getattr(settings, model.kind))
+
+
+def mark_failed(fragments: Fragments, failed: Sequence[Tile]) -> tuple[Fragment, ...]:
+    """Note on each fragment how many of its tiles could not be read."""
+    shape, scale = fragments.labels.shape, fragments.downsample
+    touched = [set(np.unique(fragments.labels[_mask_of([tile.core], shape, scale)]).tolist()) for tile in failed]
+    return tuple(replace(f, n_failed_tiles=sum(f.id in labels for labels in touched)) for f in fragments.items)
 
 
 def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Tile]) -> Coverage:

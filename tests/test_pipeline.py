@@ -66,13 +66,13 @@ class TestSameAnswerAlways:
         assert_same_cells(again, cells)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("core", ["2_da59", "2_0123"])
-    def test_real_tissue(self, shared_data: Callable[[str], Path], model: Model, core: str) -> None:
-        """On a real core, where cells touch and clump, tiles of 512 and 2048 px give the same rows, bit for bit."""
+    @pytest.mark.parametrize(("core", "mpp"), [("2_da59", 0.25), ("2_0123", 0.25), ("2_0123", 0.2528)])
+    def test_real_tissue(self, shared_data: Callable[[str], Path], model: Model, core: str, mpp: float) -> None:
+        """On real cores, where cells touch and clump, tiles of 512 and 2048 px give the same rows, bit for bit."""
         (path,) = shared_data("eac-tma").glob(f"{core}*.jpg")
 
         small, large = (
-            analyze_slide(SlideInput(path), run_with(model, core_px, 2, mpp=0.25)).cells for core_px in (512, 2048)
+            analyze_slide(SlideInput(path), run_with(model, core_px, 2, mpp=mpp)).cells for core_px in (512, 2048)
         )
 
         assert len(small) > 1000
@@ -121,6 +121,29 @@ class TestWhatIsNotAnalyzed:
         assert coverage.failed_mm2 > 0
         parts = coverage.analysed_mm2 + coverage.failed_mm2 + sum(coverage.excluded_mm2.values())
         assert parts == pytest.approx(coverage.tissue_mm2)
+
+    def test_nothing_read_is_not_no_tumor(self, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A slide of which no tile can be read is not called tumor-free: fragments and case say what happened."""
+
+        class Unreadable(Slide):
+            def read(self, box: Box, downsample: int) -> Rgb:
+                if downsample == 1:  # tiles; the thumbnail is coarser
+                    raise SlideError("damaged")
+                return super().read(box, downsample)
+
+        def open_unreadable(path: Path, **given: Any) -> Slide:  # noqa: ANN401 - handed on as it is
+            slide = open_slide(path, **given)
+            return Unreadable(slide.info, slide._raw)
+
+        monkeypatch.setattr(pipeline, "open_slide", open_unreadable)
+
+        result = score_one(CLONE, run_with(model)).result
+
+        assert result is not None
+        assert result.score.label is CaseLabel.NOT_ASSESSABLE
+        assert "could not be read" in result.score.reason
+        assert "no-tumor" not in result.score.flags
+        assert [f.decision.rule for f in result.score.fragments] == ["failed-tiles"] * 3
 
     def test_missing_slide_of_a_case(self, tmp_path: Path, model: Model) -> None:
         """A case of which one slide cannot be read is not assessable; the other slide is analyzed all the same."""

@@ -110,6 +110,8 @@ class Fragment:
     role: FragmentRole = FragmentRole.SAMPLE
     reason: str | None = None
     """Why it is excluded."""
+    n_failed_tiles: int = 0
+    """Tiles with a part of it that could not be read."""
 
 
 @dataclass(frozen=True)

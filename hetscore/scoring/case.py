@@ -125,6 +125,11 @@ def _score_fragments(
     for name in _find_blocking(slide_flags):
         return None, Decision("not-assessable", name, FLAGS[name].text)
     voting = [f for f in fragments if f.is_assessable]
+    if not voting and n_failed_tiles:
+        text = (
+            f"{_count_tiles(n_failed_tiles)} could not be read, and what was read holds too little tumor to judge by."
+        )
+        return None, Decision("not-assessable", "failed-tiles", text)
     if not voting:
         return None, Decision("not-assessable", "no-tumor", FLAGS["no-tumor"].text)
     none, faint, moderate, strong = (sum(column) for column in zip(*(f.counts for f in voting), strict=True))
@@ -160,7 +165,7 @@ def _flag_case(
     n_tumor = sum(f.n_tumor for f in voting)
     is_limited = len(voting) < params.min_tumor_fragments or n_tumor < params.min_tumor_cells
     seen = {
-        "no-tumor": not voting and not _find_blocking(slide_flags),
+        "no-tumor": not voting and not n_failed_tiles and not _find_blocking(slide_flags),
         "limited-sampling": bool(voting) and is_limited,
         "failed-tiles": n_failed_tiles > 0,
         "uncalibrated": not _find_blocking(slide_flags),  # nothing was called, so nothing awaits a calibration

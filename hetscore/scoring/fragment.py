@@ -90,6 +90,8 @@ def score_fragment(
     clusters = _measure_clusters(tumor)
     negative = _label_negative(tumor)
     refusal = _refuse(tumor, sum(counts), params)
+    if refusal and fragment.n_failed_tiles:
+        refusal = _not_assessable("failed-tiles", _tell_failed(fragment.n_failed_tiles))
     score, decision = (None, refusal) if refusal else decide_score(guideline, counts, clusters)
     return FragmentScore(
         fragment=fragment.id,
@@ -135,6 +137,11 @@ def _measure_clusters(tumor: _Tumor) -> Clusters:
         for least in (MembraneClass.FAINT, MembraneClass.MODERATE, MembraneClass.STRONG)
     )
     return faint, moderate, strong
+
+
+def _tell_failed(n_tiles: int) -> str:
+    tiles = "1 tile" if n_tiles == 1 else f"{n_tiles:,} tiles"
+    return f"{tiles} of the fragment could not be read, and the rest holds too little tumor to judge by."
 
 
 def _refuse(tumor: _Tumor, n_scored: int, params: FragmentParams) -> Decision | None:

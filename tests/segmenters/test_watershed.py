@@ -193,11 +193,21 @@ class TestLogisticModel:
 class TestMargin:
     """How far a tile must be read beyond its core."""
 
-    def test_it_grows_with_whatever_looks_farther(self) -> None:
-        """Every length of the parameters that a cell's measures reach through is in it."""
-        wider = Watershed(EVEN, WatershedParams(neighbor_um=30.0)).margin_um
-        assert wider == SEGMENTER.margin_um + 8
-        assert SEGMENTER.margin_um > WatershedParams().cell_reach_um
+    @pytest.mark.parametrize(
+        "wider",
+        [
+            WatershedParams(neighbor_um=30.0),
+            WatershedParams(nucleus_reach_um=8.0),
+            WatershedParams(cell_reach_um=40.0),
+            WatershedParams(min_distance_um=5.0),
+            WatershedParams(background_um=12.0),
+            WatershedParams(context_um=12.0),
+            WatershedParams(blob_sigmas_um=(2.3, 10.0)),
+        ],
+    )
+    def test_it_grows_with_whatever_looks_farther(self, wider: WatershedParams) -> None:
+        """Every length that a cell's measures reach through is in it."""
+        assert Watershed(EVEN, wider).margin_um > SEGMENTER.margin_um
 
 
 class TestPeaksAtAnyDistance:
