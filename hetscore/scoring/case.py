@@ -224,17 +224,27 @@ def _explain_unscored(fragments: Sequence[FragmentScore]) -> str:
 
 
 def _all_overexpress(fragments: Sequence[FragmentScore]) -> str:
-    n_voting = sum(f.is_assessable for f in fragments)
-    if n_voting == 1:
+    """Begin a sentence on the voting fragments: usually all overexpress, but for some that were read only in part."""
+    voting = [f for f in fragments if f.is_assessable]
+    n_positive = _count_positive(voting)
+    if n_positive < len(voting):
+        verb = "overexpresses" if n_positive == 1 else "overexpress"
+        return f"{n_positive} of {len(voting)} tumor fragments {verb} HER2"
+    if len(voting) == 1:
         return "The one tumor fragment overexpresses HER2"
-    return f"{'Both' if n_voting == 2 else f'All {n_voting}'} tumor fragments overexpress HER2"
+    return f"{'Both' if len(voting) == 2 else f'All {len(voting)}'} tumor fragments overexpress HER2"
+
+
+def _count_positive(fragments: Sequence[FragmentScore]) -> int:
+    """Count the fragments that score 2+ or 3+."""
+    return sum(f.score is not None and f.score >= Her2Score.TWO_PLUS for f in fragments)
 
 
 def _explain_fragments(fragments: Sequence[FragmentScore]) -> str:
     """Say which tumor fragments overexpress HER2 and which do not; the first three are named."""
     negative = find_negative_fragments(fragments)
     n_voting = sum(f.is_assessable for f in fragments)
-    n_positive = n_voting - len(negative)
+    n_positive = _count_positive(fragments)
     if n_positive == 0:
         return "The case is HER2-positive, but none of its tumor fragments overexpresses HER2 by itself."
     named = [f"fragment {f.fragment} ({f.n_tumor:,} tumor cells)" for f in negative[:3]]

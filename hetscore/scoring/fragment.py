@@ -106,7 +106,10 @@ def score_fragment(
         score=score,
         decision=decision,
         negative_clusters=_place_clusters(tumor, negative, fragment, params.max_negative_clusters),
-        flags=_flag_fragment(len(tumor), counts, clusters, guideline, params),
+        flags=(
+            *(("failed-tiles",) if fragment.n_failed_tiles else ()),
+            *_flag_fragment(len(tumor), counts, clusters, guideline, params),
+        ),
         negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
     )
 

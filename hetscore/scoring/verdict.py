@@ -99,7 +99,7 @@ def rank_decisive(
     least = params.min_negative_cluster
     if label is CaseLabel.HETERO:
         negative = find_negative_fragments(fragments)
-        others = [f for f in fragments if f.score is not None and f.score >= Her2Score.TWO_PLUS]
+        others = [f for f in fragments if f not in negative]
         shown = [_show_fragment(f) for f in negative if f.negative_clusters]
         shown += [_show_cluster(c, "") for c in find_clusters(others, least=least)]
     elif label in (CaseLabel.HOMO, CaseLabel.INDETERMINATE):
@@ -110,8 +110,13 @@ def rank_decisive(
 
 
 def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:
-    """Voting fragments that score below 2+, those with the most negative tumor cells first."""
-    negative = [f for f in fragments if f.is_assessable and f.score is not None and f.score < Her2Score.TWO_PLUS]
+    """Voting fragments that score below 2+, those with the most negative tumor cells first.
+
+    One of which tiles could not be read is not among them: they may hold what would raise its score. Its negative
+    clusters count all the same.
+    """
+    seen = (f for f in fragments if f.is_assessable and "failed-tiles" not in f.flags)
+    negative = [f for f in seen if f.score is not None and f.score < Her2Score.TWO_PLUS]
     return sorted(negative, key=lambda f: (-f.n_negative, f.fragment))
 
 

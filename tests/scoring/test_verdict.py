@@ -127,3 +127,17 @@ class TestRankDecisive:
         params = VerdictParams(min_negative_cluster=10)
         assert decide_verdict(POSITIVE, [FIVE], params=params)[0] is CaseLabel.HOMO
         assert "10 would make" in rank_decisive([FIVE], CaseLabel.HOMO, params=params)[0].text
+
+
+def test_a_negative_fragment_with_unread_tiles_decides_only_by_its_clusters() -> None:
+    """Unread tiles may hold the cluster that raises it to 2+, but five connected negative cells stay five."""
+    positive = make_score(1)
+    scattered = make_score(2, (30, 0, 0, 0), Her2Score.ZERO, negative=(4, 3), flags=("failed-tiles",))
+    clustered = make_score(2, (30, 0, 0, 0), Her2Score.ZERO, negative=(5, 3), flags=("failed-tiles",))
+
+    labels = [
+        decide_verdict(Her2Status.POSITIVE, [positive, fragment], n_failed_tiles=1)[0]
+        for fragment in (scattered, clustered)
+    ]
+
+    assert labels == [CaseLabel.NOT_ASSESSABLE, CaseLabel.HETERO]
