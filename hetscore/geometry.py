@@ -1,4 +1,4 @@
-"""Boxes and polygons in one frame: level-0 pixels, (x, y), x first.
+"""Boxes in one frame: level-0 pixels, (x, y), x first.
 
 Row and column order exists only inside arrays; `Box.slices` is the one place where the change is made.
 """
@@ -68,11 +68,3 @@ def grid_boxes(bounds: Box, size: int) -> Iterator[Box]:
     for y in range(bounds.y // size * size, bounds.bottom, size):
         for x in range(bounds.x // size * size, bounds.right, size):
             yield Box(x, y, size, size)
-
-
-def polygon_area(polygon_xy: NDArray[np.floating]) -> float:
-    """Area of a simple polygon by the shoelace formula, in squared units of the frame; 0 for fewer than 3 points."""
-    if len(polygon_xy) < 3:
-        return 0.0
-    x, y = polygon_xy[:, 0].astype(np.float64), polygon_xy[:, 1].astype(np.float64)
-    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)

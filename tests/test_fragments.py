@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely import Polygon
 
 from hetscore.domain import Fragments, Thumbnail, TissueMask
 from hetscore.fragments import FragmentParams, find_fragments, reading_order
-from hetscore.geometry import Box, polygon_area
+from hetscore.geometry import Box
 from hetscore.stain import find_white
 from hetscore.tissue import TissueParams, find_tissue
 from tests.drawings import make_thumbnail
@@ -115,7 +116,7 @@ class TestFragment:
         assert fragment.bounds == Box(1600, 800, 960, 640)
         (ring,) = fragment.outlines
         assert ring.min(axis=0).tolist() == pytest.approx([1600, 800], abs=16)
-        assert polygon_area(ring) == pytest.approx(960 * 640, rel=0.05)
+        assert Polygon(ring).area == pytest.approx(960 * 640, rel=0.05)
 
     def test_ids_go_on_from_the_slide_before(self) -> None:
         """The second slide of a case begins where the first ended, in items and in the map alike."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetscore.geometry import Box, grid_boxes, polygon_area
+from hetscore.geometry import Box, grid_boxes
 
 BOX = Box(10, 20, 30, 40)
 
@@ -78,21 +77,3 @@ class TestGridBoxes:
         parts = [cell.clipped(bounds) for cell in grid_boxes(bounds, size)]
         assert not any(part.is_empty for part in parts)
         assert sum(part.width * part.height for part in parts) == bounds.width * bounds.height
-
-
-class TestPolygonArea:
-    """The shoelace formula."""
-
-    @pytest.mark.parametrize(
-        ("polygon", "area"),
-        [
-            ([(0, 0), (4, 0), (4, 3), (0, 3)], 12.0),
-            ([(0, 3), (4, 3), (4, 0), (0, 0)], 12.0),
-            ([(0, 0), (4, 0), (0, 3)], 6.0),
-            ([(0, 0), (2, 0), (2, 1), (1, 1), (1, 2), (0, 2)], 3.0),
-            ([(0, 0), (4, 0)], 0.0),
-        ],
-    )
-    def test_by_hand(self, polygon: list[tuple[int, int]], area: float) -> None:
-        """A rectangle either way round, a triangle, an L; two points enclose nothing."""
-        assert polygon_area(np.array(polygon, np.float64)) == area

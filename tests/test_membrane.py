@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shapely import Polygon
 
 from hetscore.config import load_model
 from hetscore.domain import CELL_COLUMNS, Cells, MembraneClass, MembranePattern, Tile, TileImage, TileLabels
-from hetscore.geometry import Box, polygon_area
+from hetscore.geometry import Box
 from hetscore.membrane import MembraneParams, find_pattern, longest_arc, measure_cells
 from hetscore.scoring.cell import classify_cells
 from tests.drawings import STAIN, Image, distance, make_tile, paint
@@ -205,7 +206,7 @@ class TestPlace:
         cells = _measure(DrawnCell())
         assert (cells.x[0], cells.y[0]) == pytest.approx((64, 64), abs=0.5)
         assert cells.nucleus_area_um2[0] == pytest.approx(np.pi * 3.5**2, rel=0.05)
-        assert polygon_area(cells.outline(0)) == pytest.approx(np.pi * 28**2, rel=0.1)
+        assert Polygon(cells.outline(0)).area == pytest.approx(np.pi * 28**2, rel=0.1)
 
     def test_a_finer_slide_gives_its_own_pixels(self) -> None:
         """Two level-0 pixels to a tile pixel, the tile 1000 px from the corner: all lengths double."""
@@ -213,7 +214,7 @@ class TestPlace:
         tile = Tile(0, Box(1000, 2000, 256, 256), Box(1000, 2000, 256, 256), downsample=2, mpp=0.25)
         cells = measure_cells(TileImage(tile, image.rgb), labels, STAIN)
         assert (cells.x[0], cells.y[0]) == pytest.approx((1128, 2128), abs=1)
-        assert polygon_area(cells.outline(0)) == pytest.approx(np.pi * 56**2, rel=0.1)
+        assert Polygon(cells.outline(0)).area == pytest.approx(np.pi * 56**2, rel=0.1)
         assert cells.membrane_od[0] == _measure(DrawnCell()).membrane_od[0]
 
     def test_only_cells_of_the_core_are_measured(self) -> None:

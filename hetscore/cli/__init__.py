@@ -12,6 +12,7 @@ import typer
 from hetscore import __version__
 from hetscore.cli.info import info
 from hetscore.cli.phantom import phantom
+from hetscore.cli.report import report
 from hetscore.cli.score import score
 
 app = typer.Typer(
@@ -23,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(score)
 app.command()(info)
+app.command()(report)
 app.command()(phantom)
 
 

@@ -17,11 +17,8 @@ from hetscore.domain import Cells, MembraneClass
 
 Floats = NDArray[np.float64]
 
-MEASURES = ("log_membrane_od", "membrane_completeness", "membrane_arc")
-"""What the class rests on, in the order of the weights."""
-
 _OD_FLOOR = 0.02
-"""Added before the logarithm: what the measure reads on unstained membranes of the development crops (0.013-0.050)."""
+"""Added before the logarithm: what it reads on unstained membranes of the development crops (median 0.023)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class OrdinalModel:
     id: str
     """Name of the calibration, carried into every result."""
     weights: tuple[float, float, float]
-    """One for each of `MEASURES`; none is negative, so more stain never lowers a class."""
+    """Of the three columns of `cell_measures`; none is negative, so more stain never lowers a class."""
     cuts: tuple[float, float, float]
     """Cut points of 1+, 2+, 3+, increasing."""
     min_share: float = 0.0
@@ -60,7 +57,7 @@ class OrdinalModel:
 
 
 def cell_measures(cells: Cells) -> Floats:
-    """Columns of `MEASURES` for each cell, (n, 3); NaN where the membrane was not measured."""
+    """Logarithm of the membrane density, completeness and longest arc, (n, 3); NaN where the membrane is unmeasured."""
     od = np.log(np.maximum(cells.membrane_od.astype(np.float64), 0) + _OD_FLOOR)
     return np.column_stack([od, cells.membrane_completeness, cells.membrane_arc])
 

@@ -98,3 +98,18 @@ def test_help_imports_nothing_heavy() -> None:
 def test_version() -> None:
     """``--version`` tells the version and exits."""
     assert hetscore("--version").stdout.startswith("hetscore 0.")
+
+
+def test_report_is_made_again_without_the_slide(slide: Path, tmp_path: Path) -> None:
+    """The same page, byte for byte, though the slide is gone; a folder without results is refused."""
+    hetscore("score", slide, "--out", tmp_path / "out")
+    page = tmp_path / "out" / "cases" / "glass" / "report.html"
+    before = page.read_bytes()
+    page.unlink()
+    slide.unlink()
+
+    done, refused = hetscore("report", tmp_path / "out"), hetscore("report", tmp_path)
+
+    assert (done.returncode, page.read_bytes()) == (0, before)
+    assert refused.returncode == 2
+    assert "expected a folder written by score" in refused.stderr
