@@ -91,6 +91,8 @@ def measure_cells(
         membrane_class=np.full(len(owned), MembraneClass.UNSCORED, np.int8),
         p_class=np.zeros((len(owned), 4), np.float32),
         nucleus_od=nuclei[owned, 3].astype(np.float32),
+        membrane_width_um=np.full(len(owned), np.nan, np.float32),
+        nucleus_residual_od=np.zeros(len(owned), np.float32),
         outline_xy=outline_xy,
         outline_start=outline_start,
         **columns,

@@ -58,6 +58,10 @@ class Cells:
     cytoplasm_od: NDArray[np.float32]
     nucleus_od: NDArray[np.float32]
     """DAB optical density in the cytoplasm and over the nucleus."""
+    membrane_width_um: NDArray[np.float32]
+    """Width of the membrane line at half its height, the median over the stained part; NaN where nothing is stained."""
+    nucleus_residual_od: NDArray[np.float32]
+    """Optical density over the nucleus that neither stain explains (the length of what unmixing leaves over)."""
     membrane_class: NDArray[np.int8]
     """`MembraneClass`."""
     p_class: NDArray[np.float32]
@@ -126,6 +130,8 @@ def empty_cells() -> Cells:
         membrane_pattern=i1,
         cytoplasm_od=f4,
         nucleus_od=f4,
+        membrane_width_um=f4,
+        nucleus_residual_od=f4,
         membrane_class=i1,
         p_class=np.zeros((0, 4), np.float32),
         outline_xy=np.zeros((0, 2), np.float32),

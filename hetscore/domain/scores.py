@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from fractions import Fraction
 
 from hetscore.geometry import Box
 
@@ -74,6 +75,51 @@ class NegativeCluster:
     """Level-0 pixels, nuclei included."""
 
 
+class HeterogeneityPattern(StrEnum):
+    """How tumor cells of 2+ or 3+ and those below lie to one another in a case."""
+
+    NONE = "none"
+    FRAGMENT = "fragment"
+    CLUSTER = "cluster"
+    MOSAIC = "mosaic"
+    SPARSE = "sparse"
+
+
+@dataclass(frozen=True)
+class Compartments:
+    """DAB optical density of the scored tumor cells of a fragment by compartment; never part of the score."""
+
+    n_cells: int
+    membrane_od: float
+    """Mean over the cells, in absolute density (the cell's cytoplasm included)."""
+    cytoplasm_od: float
+    nucleus_od: float
+    residual_od: float
+    """Mean density over the nuclei that neither stain explains: hematoxylin spilling into the DAB shows here too."""
+    translocation_index: float
+    """Mean share of the nucleus in nucleus, membrane and cytoplasm together, [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Indices:
+    """Descriptive measures of heterogeneity; none of them decides. None where the measure is not defined."""
+
+    h_score: float | None
+    """0 to 300."""
+    shannon_bits: float | None
+    shannon_share: float | None
+    """Shannon entropy as a share of its maximum, log2(4)."""
+    gini_simpson: float | None
+    rao_linear: float | None
+    """Rao's quadratic entropy with |i - j| as the distance of classes i and j."""
+    rao_squared: float | None
+    """With (i - j) squared."""
+    cell_level: float | None
+    """Mean difference in class of linked tumor cells."""
+    tumor_level: float | None
+    """The part of `rao_linear` that lies between fragments."""
+
+
 @dataclass(frozen=True)
 class FragmentScore:
     """What one fragment says."""
@@ -99,6 +145,14 @@ class FragmentScore:
     flags: tuple[str, ...] = ()
     negative_cluster_sizes: tuple[int, ...] = ()
     """Cells of each cluster of connected tumor cells below 2+, largest first; all of them, to be counted."""
+    n_links: int = 0
+    """Pairs of linked scored tumor cells."""
+    n_link_steps: int = 0
+    """Differences in class over these pairs, summed."""
+    compartments: Compartments | None = None
+    """None where no tumor cell was scored, or no image was measured."""
+    membrane_width_um: float | None = None
+    """Median width of the membrane line of the tumor cells of 1+ or more; None where none could be measured."""
 
     @property
     def n_overexpressed(self) -> int:
@@ -141,13 +195,45 @@ class CutoffRow:
 
 
 @dataclass(frozen=True)
+class IshCounts:
+    """Signals counted nucleus by nucleus."""
+
+    her2: tuple[int, ...]
+    cep17: tuple[int, ...] | None = None
+    """As long as `her2`; None for a single-probe test."""
+
+
+@dataclass(frozen=True)
 class IshData:
-    """What is known of the ISH test of a case."""
+    """What is known of the ISH test of a case: a result, a summary, or the counts themselves."""
 
     result: IshResult = IshResult.UNKNOWN
     her2_copies: float | None = None
     cep17_copies: float | None = None
+    """Mean signals per nucleus."""
     n_cells: int | None = None
+    ratio: float | None = None
+    """HER2/CEP17 where it is given without its two means."""
+    counts: IshCounts | None = None
+
+
+@dataclass(frozen=True)
+class IshReading:
+    """An ISH test as a rule set reads it; exact numbers, None where not known."""
+
+    result: IshResult
+    decision: Decision
+    """The row that gave the result."""
+    group: int | None = None
+    """ASCO/CAP dual-probe group, 1 to 5, where the rule set has groups."""
+    n_cells: int | None = None
+    her2_copies: Fraction | None = None
+    cep17_copies: Fraction | None = None
+    ratio: Fraction | None = None
+    """Of the means, never the mean of ratios."""
+    amplified_share: Fraction | None = None
+    """Share of the nuclei that are amplified each by itself; needs counts of both probes."""
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

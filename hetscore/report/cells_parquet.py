@@ -116,6 +116,8 @@ def _schema(slides: tuple[SlideResult, ...]) -> Any:  # noqa: ANN401 - pyarrow i
             ("membrane_arc", f4),
             ("cytoplasm_od", f4),
             ("nucleus_od", f4),
+            ("membrane_width_um", f4),
+            ("nucleus_residual_od", f4),
             ("nucleus_area_um2", f4),
             (GEOMETRY_COLUMN, pa.binary()),
         ],

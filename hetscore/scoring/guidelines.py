@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hetscore.domain import Decision, Her2Score, MembraneClass
+from hetscore.domain import Decision, Her2Score, MembraneClass, MembranePattern
 
 Counts = tuple[int, int, int, int]
 """Scored tumor cells of class 0, 1+, 2+, 3+."""
@@ -54,6 +54,20 @@ class Criterion:
 
 
 @dataclass(frozen=True)
+class CellRule:
+    """How one cell's staining counts under a guideline: the first rule that holds decides."""
+
+    name: str
+    counts_as: MembraneClass
+    at_least: MembraneClass
+    """The weakest staining that the rule speaks of."""
+    patterns: tuple[MembranePattern, ...]
+    """The patterns it speaks of."""
+    text: str
+    """The guideline's sentence in our words."""
+
+
+@dataclass(frozen=True)
 class Guideline:
     """A scoring table: the first row that holds decides."""
 
@@ -65,6 +79,9 @@ class Guideline:
     """Highest score first."""
     otherwise: str
     """The sentence for score 0, where no row holds."""
+    cell_rules: tuple[CellRule, ...] = ()
+    """How a cell's class and pattern count, strongest first; empty where a cell counts as its membrane class, which
+    was calibrated against readers of that guideline's tissue."""
 
 
 _YAGI_2019 = "Yagi S et al., Gastric Cancer 2019;22:518-525"

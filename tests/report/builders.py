@@ -235,6 +235,8 @@ def small_cells() -> Cells:
         membrane_pattern=np.where(membrane_class == 3, MembranePattern.COMPLETE, MembranePattern.NONE).astype(np.int8),
         cytoplasm_od=np.full(n, 0.0625, np.float32),
         nucleus_od=np.full(n, 0.03125, np.float32),
+        membrane_width_um=np.full(n, 1.25, np.float32),
+        nucleus_residual_od=np.full(n, 0.015625, np.float32),
         membrane_class=membrane_class,
         p_class=(membrane_class[:, None] == np.arange(4)).astype(np.float32),
         outline_xy=squares.reshape(-1, 2)[:-3].astype(np.float32),

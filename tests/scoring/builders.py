@@ -61,6 +61,8 @@ def make_cells(
         membrane_pattern=np.zeros(n, np.int8),
         cytoplasm_od=zeros,
         nucleus_od=zeros,
+        membrane_width_um=np.full(n, np.nan, np.float32),
+        nucleus_residual_od=zeros,
         membrane_class=np.array(classes, np.int8),
         p_class=np.zeros((n, 4), np.float32),
         outline_xy=np.zeros((0, 2), np.float32),
