@@ -6,54 +6,28 @@ hundreds of slides must not fail at its last line after a night of work.
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hetscore.batch.table import (
+    ISH_COLUMNS,
+    Column,
+    Faults,
+    Row,
+    choice,
+    group_rows,
+    read_case_id,
+    read_number,
+    read_rows,
+    shared_values,
+)
 from hetscore.domain import CaseInput, IshData, IshResult, MppSource, SlideInput, SlideRole
-from hetscore.errors import UsageError
 from hetscore.slides import PLAUSIBLE_MPP, SUPPORTED_SUFFIXES, dicom_series
 
 TABLE_NAME = "cases.csv"
 """A folder that holds this file is read through it."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the cases table; `read` turns a filled cell into a value or raises ValueError saying why not."""
-
-    name: str
-    read: Callable[[str], Any]
-    is_of_case: bool = False
-    """The value belongs to the case, so its rows must agree."""
-    is_required: bool = False
-
-
-@dataclass
-class Faults:
-    """Collects what is wrong, to be raised together."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, where: str, what: str) -> None:
-        """Note one fault."""
-        self.lines.append(f"{where}: {what}")
-
-    def raise_any(self) -> None:
-        """Raise `UsageError` with all faults, one a line, if there are any."""
-        if self.lines:
-            raise UsageError("\n".join(self.lines))
-
-
-@dataclass(frozen=True)
-class Row:
-    """One readable row of a table; `values` holds the filled cells only."""
-
-    where: str
-    values: Mapping[str, Any]
 
 
 def find_cases(paths: Sequence[Path]) -> tuple[CaseInput, ...]:
@@ -136,77 +110,22 @@ def _check_unique(cases: Sequence[CaseInput], faults: Faults) -> None:
 
 def _read_table(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
     """Read a cases table; on a fault the cases are incomplete and the fault is noted."""
-    # Spreadsheets write a byte order mark, which utf-8-sig drops.
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = header
-            if not _is_header_good(path, header, faults):
-                return ()
-            rows = [_read_row(path, reader.line_num, cells, faults) for cells in reader if _is_filled(cells)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        faults.add(str(path), f"not a readable table ({error}); expected comma-separated UTF-8 text")
-        return ()
-    if not rows:
-        faults.add(str(path), "the table has no rows; expected one row a slide")
-    return _group(rows, faults)
+    rows = read_rows(path, COLUMNS, faults, one_row="slide", finish=lambda row: _find_files(path, row, faults))
+    by_case = group_rows([row for row in rows if "slide" in row.values], "case_id")
+    return tuple(_make_case(case_id, members, faults) for (case_id,), members in by_case.items())
 
 
-def _is_header_good(path: Path, header: list[str], faults: Faults) -> bool:
-    if len(header) == 1 and ";" in header[0]:
-        faults.add(f"{path} line 1", "columns parted by semicolons; expected commas. Save it as comma-separated text.")
-        return False
-    known = ", ".join(column.name for column in COLUMNS)
-    missing = [column.name for column in COLUMNS if column.is_required and column.name not in header]
-    unknown = [name for name in header if name not in {column.name for column in COLUMNS}]
-    twice = [name for name, count in Counter(header).items() if count > 1]
-    for what, names in (("missing", missing), ("unknown", unknown), ("repeated", twice)):
-        if names:
-            columns = ", ".join(repr(name) for name in names)
-            faults.add(f"{path} line 1", f"{what} column {columns}; expected comma-separated columns of: {known}")
-    return not (missing or unknown or twice)
-
-
-def _is_filled(cells: Mapping[str | None, Any]) -> bool:
-    """Tell whether a row says anything; spreadsheets leave rows of empty cells at the end."""
-    return any(isinstance(cell, str) and cell.strip() for cell in cells.values())
-
-
-def _read_row(path: Path, line: int, cells: Mapping[str | None, Any], faults: Faults) -> Row:
-    where = f"{path} line {line}"
-    if None in cells:
-        faults.add(where, "more cells than columns; expected one cell a column. Quote cells that hold commas.")
-    values = {}
-    for column in COLUMNS:
-        text = (cells.get(column.name) or "").strip()
-        if not text and column.is_required:
-            faults.add(where, f"{column.name} is empty; expected a value")
-        if not text:
-            continue
-        try:
-            values[column.name] = column.read(text)
-        except ValueError as error:
-            faults.add(where, f"{column.name} {text!r}: {error}")
-    for name in ("slide", "annotations"):
-        if name in values:
-            values[name] = path.parent / values[name]
-            if not values[name].is_file():
-                faults.add(where, f"{name} {values[name]} is not a file; expected a path relative to the table")
-    return Row(where, values)
-
-
-def _group(rows: Sequence[Row], faults: Faults) -> tuple[CaseInput, ...]:
-    """Put the rows of a case together, in the order of first mention; rows already at fault are left out."""
-    by_case: dict[str, list[Row]] = {}
-    for row in rows:
-        if "case_id" in row.values and "slide" in row.values:
-            by_case.setdefault(row.values["case_id"], []).append(row)
-    return tuple(_make_case(case_id, members, faults) for case_id, members in by_case.items())
+def _find_files(path: Path, row: Row, faults: Faults) -> Row:
+    """Resolve the files of a row against the table's folder."""
+    files = {name: path.parent / row.values[name] for name in ("slide", "annotations") if name in row.values}
+    for name, file in files.items():
+        if not file.is_file():
+            faults.add(row.where, f"{name} {file} is not a file; expected a path relative to the table")
+    return Row(row.where, {**row.values, **files})
 
 
 def _make_case(case_id: str, rows: Sequence[Row], faults: Faults) -> CaseInput:
-    known = _case_values(case_id, rows, faults)
+    known = shared_values(case_id, rows, COLUMNS, faults)
     _check_names(case_id, rows, faults)
     _check_roles(case_id, rows, faults)
     ish = IshData(
@@ -214,26 +133,10 @@ def _make_case(case_id: str, rows: Sequence[Row], faults: Faults) -> CaseInput:
         her2_copies=known.get("her2_copies"),
         cep17_copies=known.get("cep17_copies"),
         n_cells=known.get("ish_cells"),
+        ratio=known.get("ish_ratio"),
     )
     own = {name: known[name] for name in ("specimen", "organ", "timepoint") if name in known}
     return CaseInput(case_id, tuple(_make_slide(row.values) for row in rows), ish=ish, **own)
-
-
-def _case_values(case_id: str, rows: Sequence[Row], faults: Faults) -> dict[str, Any]:
-    """Collect what the rows say of the case; an empty cell agrees with everything."""
-    first: dict[str, Row] = {}
-    for row in rows:
-        for column in COLUMNS:
-            if not column.is_of_case or column.name not in row.values:
-                continue
-            other = first.setdefault(column.name, row)
-            mine, theirs = row.values[column.name], other.values[column.name]
-            if mine != theirs:
-                what = (
-                    f"case {case_id} has {column.name} {mine}, but {theirs} in {other.where}; expected one value a case"
-                )
-                faults.add(row.where, what)
-    return {name: row.values[name] for name, row in first.items()}
 
 
 def _check_names(case_id: str, rows: Sequence[Row], faults: Faults) -> None:
@@ -273,77 +176,23 @@ def _make_slide(values: Mapping[str, Any]) -> SlideInput:
     )
 
 
-def _read_case_id(text: str) -> str:
-    if text in (".", "..") or any(c in "/\\" or not c.isprintable() for c in text):
-        msg = "cannot name a folder; expected an id without slashes or control characters"
-        raise ValueError(msg)
-    return text
-
-
-def _choice(*choices: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in choices:
-            msg = f"expected {' or '.join(choices)}"
-            raise ValueError(msg)
-        return text
-
-    return read
-
-
-def _read_number(text: str, low: float, high: float, *, is_low_in: bool = True) -> float:
-    # NaN fails both comparisons.
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not low <= value <= high or (value == low and not is_low_in):
-        span = f"from {low:g} to {high:g}" if is_low_in else f"above {low:g} and up to {high:g}"
-        msg = f"expected a number {span}"
-        raise ValueError(msg)
-    return value
-
-
 def _read_mpp(text: str) -> float:
-    return _read_number(text, *PLAUSIBLE_MPP[MppSource.CASES_TABLE])
-
-
-def _read_copies(text: str) -> float:
-    """Read mean signals per nucleus; above 100 they cannot be told apart, so the number is a slip."""
-    return _read_number(text, 0, 100)
-
-
-def _read_divisor_copies(text: str) -> float:
-    """Read mean signals per nucleus that HER2 is divided by: 0 is a failed probe and has no ratio."""
-    return _read_number(text, 0, 100, is_low_in=False)
-
-
-def _read_count(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and int(text) > 0):
-        msg = "expected a whole number of at least 1"
-        raise ValueError(msg)
-    return int(text)
+    return read_number(text, *PLAUSIBLE_MPP[MppSource.CASES_TABLE])
 
 
 def _read_role(text: str) -> SlideRole:
-    return SlideRole(_choice(*SlideRole)(text))
-
-
-def _read_ish(text: str) -> IshResult:
-    return IshResult(_choice(*IshResult)(text))
+    return SlideRole(choice(*SlideRole)(text))
 
 
 COLUMNS = (
-    Column("case_id", _read_case_id, is_required=True),
+    Column("case_id", read_case_id, is_required=True),
     Column("slide", Path, is_required=True),
     Column("role", _read_role),
     Column("mpp", _read_mpp),
-    Column("specimen", _choice("biopsy", "resection"), is_of_case=True),
-    Column("organ", _choice("gastric", "breast"), is_of_case=True),
-    Column("timepoint", _choice("baseline", "post"), is_of_case=True),
-    Column("ish", _read_ish, is_of_case=True),
-    Column("her2_copies", _read_copies, is_of_case=True),
-    Column("cep17_copies", _read_divisor_copies, is_of_case=True),
-    Column("ish_cells", _read_count, is_of_case=True),
+    Column("specimen", choice("biopsy", "resection"), is_of_case=True),
+    Column("organ", choice("gastric", "breast"), is_of_case=True),
+    Column("timepoint", choice("baseline", "post"), is_of_case=True),
+    *ISH_COLUMNS,
     Column("annotations", Path),
     Column("level_group", str),
 )
