@@ -42,7 +42,16 @@ _ROWS = (
     Flag("many-unscored", Severity.CAUTION, "More than a tenth of the tumor cells could not be scored."),
     Flag("ish-needed", Severity.CAUTION, "The HER2 status waits for an ISH result."),
     Flag("ish-discordant", Severity.CAUTION, "IHC and ISH disagree; the rule set decided."),
+    Flag("ish-recount", Severity.CAUTION, "The ISH result stands only if a second, blinded count confirms it."),
+    Flag("cep17-polysomy", Severity.NOTE, "Mean CEP17 copies are 3 or more: polysomy can lower the HER2/CEP17 ratio."),
+    Flag(
+        "genomic-heterogeneity",
+        Severity.NOTE,
+        "More than 5 % and less than 50 % of the counted nuclei are amplified by themselves, as in a third of all"
+        " reports; below 30 % of the nuclei this had no effect on prognosis.",
+    ),
     Flag("sub-cluster-stain", Severity.NOTE, "Stained tumor cells exist that do not form a cluster of five."),
+    Flag("upscored", Severity.NOTE, "The second sample of the pair scores higher than the first."),
     Flag("uncalibrated", Severity.CAUTION, "No site calibration: the label is provisional."),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
     Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artifacts and not analyzed."),

@@ -248,7 +248,7 @@ class CaseScore:
     """One sentence a pathologist can read."""
     score: Her2Score | None
     score_decision: Decision
-    ish: IshData
+    ish: IshReading
     status: Her2Status
     status_decision: Decision
     guideline: str
@@ -257,8 +257,12 @@ class CaseScore:
     cutoff_sweep: tuple[CutoffRow, ...]
     decisive: tuple[Decisive, ...]
     flags: tuple[str, ...]
-    ish_decision: Decision | None = None
-    """How `ish.result` was read: given by the laboratory, or from copies."""
+    indices: Indices | None = None
+    """None where no fragment votes."""
+    pattern: Decision | None = None
+    """`HeterogeneityPattern` and the row that fits; "not-assessable" where no fragment votes."""
+    low: Decision | None = None
+    """HER2-low and its kin; None unless the guideline is of breast."""
 
     @property
     def tumor_fragments(self) -> tuple[FragmentScore, ...]:
