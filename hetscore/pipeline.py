@@ -265,7 +265,8 @@ def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -
             else:
                 parts.append(part)
             run.progress(slide.info.path.name, done, len(tiles))
-    return classify_cells(merge_cells(parts, fragments), run.model.membrane), failed
+    guideline = GUIDELINES[run.settings.guideline]
+    return classify_cells(merge_cells(parts, fragments), run.model.membrane, guideline), failed
 
 
 def make_segmenter(model: Model, settings: Settings) -> Segmenter:

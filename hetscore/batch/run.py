@@ -121,18 +121,14 @@ def check_guideline(cases: Sequence[CaseInput], guideline: Guideline) -> None:
 def _misfit(case: CaseInput, guideline: Guideline) -> str | None:
     """Say how a case differs from what the guideline is for, and which guideline fits it."""
     pairs = (("specimen", case.specimen, guideline.specimen), ("organ", case.organ, guideline.organ))
-    differing = [(name, given, meant) for name, given, meant in pairs if given is not None and given != meant]
+    differing = [(name, given, meant) for name, given, meant in pairs if None not in (given, meant) and given != meant]
     if not differing:
         return None
     seen = ", ".join(f"{name} {given}" for name, given, _ in differing)
-    meant = ", ".join(meant for _, _, meant in differing)
+    meant = ", ".join(str(meant) for _, _, meant in differing)
     specimen, organ = case.specimen or guideline.specimen, case.organ or guideline.organ
-    fitting = next((g.name for g in GUIDELINES.values() if (g.specimen, g.organ) == (specimen, organ)), None)
-    remedy = (
-        f"Pass --guideline {fitting} or correct the cases table."
-        if fitting
-        else f"There is no guideline for {organ} {specimen} yet: leave the case out or correct the cases table."
-    )
+    fitting = next(g.name for g in GUIDELINES.values() if g.organ == organ and g.specimen in (None, specimen))
+    remedy = f"Pass --guideline {fitting} or correct the cases table."
     return f"case {case.case_id}: {seen}; guideline {guideline.name} is for {meant}. {remedy}"
 
 

@@ -2,7 +2,7 @@
 
 Comes in: measured `Cells`. Goes out: the same cells with `membrane_class` and `p_class` filled. The model is an ordinal
 regression one can read: a weighted sum of three measures and three cut points; its numbers come from a calibration,
-never from this file. Cells without a measure stay UNSCORED.
+never from this file. Then the guideline says what the staining counts as. Cells without a measure stay UNSCORED.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from hetscore.domain import Cells, MembraneClass
+from hetscore.scoring.guidelines import Guideline
 
 Floats = NDArray[np.float64]
+Classes = NDArray[np.int8]
+"""`MembraneClass`, one a cell."""
 
 _OD_FLOOR = 0.02
 """Added before the logarithm: what it reads on unstained membranes of the development crops (median 0.023)."""
@@ -62,7 +65,7 @@ def cell_measures(cells: Cells) -> Floats:
     return np.column_stack([od, cells.membrane_completeness, cells.membrane_arc])
 
 
-def classify_cells(cells: Cells, model: OrdinalModel) -> Cells:
+def classify_cells(cells: Cells, model: OrdinalModel, guideline: Guideline) -> Cells:
     """Fill in the membrane class and its probabilities.
 
     Parameters
@@ -71,18 +74,51 @@ def classify_cells(cells: Cells, model: OrdinalModel) -> Cells:
         Measured cells.
     model : OrdinalModel
         The calibration.
+    guideline : Guideline
+        Whose cell rules say what a cell's staining counts as.
 
     Returns
     -------
     Cells
-        The class is the median of its distribution: the largest s with P(class >= s) >= 0.5, so raising a measure never
-        lowers it. UNSCORED, with zero probabilities, where `membrane_od` is NaN.
+        `membrane_class` is what the guideline counts the cell as, `p_class` the probability of the staining itself.
+        The staining is the median of that distribution: the largest s with P(class >= s) >= 0.5, so raising a measure
+        never lowers it. UNSCORED, with zero probabilities, where `membrane_od` is NaN.
     """
     is_scored = np.isfinite(cells.membrane_od)
     p_class = np.zeros((len(cells), 4))
     p_class[is_scored] = model.probabilities(cell_measures(cells)[is_scored])
     at_least = np.cumsum(p_class[:, ::-1], axis=1)[:, ::-1]
-    membrane_class = np.where(is_scored, (at_least[:, 1:] >= 0.5).sum(axis=1), MembraneClass.UNSCORED)
+    staining = np.where(is_scored, (at_least[:, 1:] >= 0.5).sum(axis=1), MembraneClass.UNSCORED).astype(np.int8)
     return cells.with_columns(
-        membrane_class=membrane_class.astype(np.int8), p_class=np.round(p_class, 5).astype(np.float32)
+        membrane_class=count_as(staining, cells.membrane_pattern, guideline),
+        p_class=np.round(p_class, 5).astype(np.float32),
     )
+
+
+def count_as(membrane_class: Classes, pattern: NDArray[np.int8], guideline: Guideline) -> Classes:
+    """Tell what each cell's staining counts as under a guideline.
+
+    Parameters
+    ----------
+    membrane_class : ndarray of int8, (n,)
+        `MembraneClass`, how strongly each cell is stained.
+    pattern : ndarray of int8, (n,)
+        `MembranePattern`, which of its sides are.
+    guideline : Guideline
+        Whose cell rules hold.
+
+    Returns
+    -------
+    ndarray of int8, (n,)
+        `MembraneClass`; a new array. Counting what was counted changes nothing.
+
+    Notes
+    -----
+    0 stays 0 and UNSCORED stays UNSCORED, since every rule speaks of stained cells. A stained cell of which no rule
+    speaks keeps its class. A faint cell may have the pattern NONE, because the pattern is found at a higher density
+    than faint staining.
+    """
+    counted = membrane_class.copy()
+    for rule in reversed(guideline.cell_rules):  # the first rule that holds is written last, so it decides
+        counted[(membrane_class >= rule.at_least) & np.isin(pattern, rule.patterns)] = rule.counts_as
+    return counted

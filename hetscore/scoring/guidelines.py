@@ -1,7 +1,8 @@
 """The HER2 IHC guidelines as tables: which counts of stained tumor cells give which score.
 
 In: counts of scored tumor cells and sizes of their clusters. Out: the score and the one row that decided. The scorer,
-the reports, `hetscore rules` and the tests all read these tables; to change a guideline, change its table.
+the reports, `hetscore rules` and the tests all read these tables; to change a guideline, change its table. How one
+cell counts under a guideline is a table too, read by `hetscore.scoring.cell`.
 
 Every row counts cells stained *at least* as strongly as its class. The literal reading ("exactly this class") is not
 monotone: with a cluster of four 3+ cells and one 2+ cell neither class alone has five cells, so a fragment would lose
@@ -66,6 +67,18 @@ class CellRule:
     text: str
     """The guideline's sentence in our words."""
 
+    def __post_init__(self) -> None:
+        """Check that the rule speaks of stained cells and leaves them stained.
+
+        Raises
+        ------
+        ValueError
+            If `counts_as` or `at_least` is not 1+, 2+ or 3+: 0 stays 0, and what was not scored stays unscored.
+        """
+        for name, given in (("counts_as", self.counts_as), ("at_least", self.at_least)):
+            if given < MembraneClass.FAINT:
+                raise ValueError(f"cell rule {self.name}: {name} is {given.label}; expected 1+, 2+ or 3+.")
+
 
 @dataclass(frozen=True)
 class Guideline:
@@ -74,21 +87,32 @@ class Guideline:
     name: str
     citation: str
     organ: str
-    specimen: str
+    specimen: str | None
+    """"biopsy" or "resection"; None where the table is the same for both."""
     criteria: tuple[Criterion, ...]
     """Highest score first."""
     otherwise: str
     """The sentence for score 0, where no row holds."""
     cell_rules: tuple[CellRule, ...] = ()
-    """How a cell's class and pattern count, strongest first; empty where a cell counts as its membrane class, which
-    was calibrated against readers of that guideline's tissue."""
+    """How a cell's class and pattern count, the first that holds decides. Empty where a cell counts as its membrane
+    class: the calibration of the class already asks 2+ and 3+ to be complete, basolateral or lateral
+    (`OrdinalModel.min_share`), as the gastric guidelines do."""
+    remarks: tuple[str, ...] = ()
+    """What the source leaves open, and how it is read here."""
 
 
 _YAGI_2019 = "Yagi S et al., Gastric Cancer 2019;22:518-525"
 _BARTLEY_2016 = "Bartley AN et al. (CAP/ASCP/ASCO), Arch Pathol Lab Med 2016;140:1345-1363"
+_WOLFF_2007 = "Wolff AC et al. (ASCO/CAP), J Clin Oncol 2007;25:118-145"
+_WOLFF_2013 = "Wolff AC et al. (ASCO/CAP), J Clin Oncol 2013;31:3997-4013"
+_WOLFF_2018 = "Wolff AC et al. (ASCO/CAP), J Clin Oncol 2018;36:2105-2122"
 _FIVE = 5
 """Cells of a cluster, as printed in both gastric guidelines."""
 _TENTH = Fraction(1, 10)
+_FLOOR = Fraction(1, 100)
+"""Ours, no guideline's. Where a breast table prints no lower end, one cell would be enough, and one misread cell of ten
+thousand would decide; one percent is the smallest whole one."""
+_FLOOR_SAID = "the lower end of 1 % is ours: taken to the letter one cell, perhaps misread, would decide"
 
 _GASTRIC_BIOPSY = Guideline(
     name="gastric-biopsy",
@@ -122,6 +146,10 @@ _GASTRIC_BIOPSY = Guideline(
         ),
     ),
     otherwise=f"No cluster of 5 or more tumor cells has membranous staining ({_YAGI_2019}).",
+    remarks=(
+        "One to four clustered cells score 0, as in the table approved with the gastric HercepTest; other printings ask"
+        " for no staining of any cell and leave them without a score.",
+    ),
 )
 
 _GASTRIC_RESECTION = Guideline(
@@ -156,10 +184,162 @@ _GASTRIC_RESECTION = Guideline(
         ),
     ),
     otherwise=f"Fewer than 10 % of the tumor cells have membranous staining ({_BARTLEY_2016}).",
+    remarks=(
+        "Exactly 10 % is enough here; some sources print > 10 % instead of >= 10 %.",
+        "1+ is printed for cells stained in only part of their membrane; a faint line counts as 1+ whatever its"
+        " extent, and so does a stronger one too short to be complete, basolateral or lateral.",
+    ),
 )
 
-GUIDELINES: Mapping[str, Guideline] = {g.name: g for g in (_GASTRIC_BIOPSY, _GASTRIC_RESECTION)}
-"""By name. Never inferred from the slide: the user names organ and specimen."""
+_STRONG, _MODERATE, _FAINT = MembraneClass.STRONG, MembraneClass.MODERATE, MembraneClass.FAINT
+_COMPLETE = (MembranePattern.COMPLETE,)
+_SIDES = (MembranePattern.BASOLATERAL, MembranePattern.LATERAL)
+_BREAST_REMARKS = (
+    "Invasive tumor cells are meant; carcinoma in situ is not told apart here.",
+    "Complete staining of too few cells for 2+ counts towards 1+, with the weaker cells; the table is silent on it.",
+    "In fewer than 100 tumor cells one cell is already more than 1 %.",
+)
+
+
+def _breast_cells(citation: str, sides: str) -> tuple[CellRule, ...]:
+    """Make the cell rules of breast: the editions differ in the grounds on which incomplete staining can be 2+."""
+    strong = f"Strong, complete (circumferential) staining counts as 3+ ({citation})."
+    complete = f"Faint to moderate staining that is complete counts as 2+ ({citation})."
+    rest = f"All other membranous staining, of which the table names only the faint, counts as 1+ ({citation})."
+    return (
+        CellRule("strong-complete", _STRONG, at_least=_STRONG, patterns=_COMPLETE, text=strong),
+        CellRule("complete", _MODERATE, at_least=_FAINT, patterns=_COMPLETE, text=complete),
+        CellRule("moderate-sides", _MODERATE, at_least=_MODERATE, patterns=_SIDES, text=sides),
+        CellRule("incomplete", _FAINT, at_least=_FAINT, patterns=tuple(MembranePattern), text=rest),
+    )
+
+
+def _breast_rows(citation: str, two_plus: str) -> tuple[Criterion, ...]:
+    """Make the rows that 2013 and 2018 share: they differ in the words of 2+."""
+    return (
+        Criterion(
+            "share-3plus",
+            Her2Score.THREE_PLUS,
+            at_least=_STRONG,
+            share=_TENTH,
+            inclusive=False,
+            text=f"More than 10 % of the tumor cells have intense, complete membrane staining ({citation}).",
+        ),
+        Criterion("share-2plus", Her2Score.TWO_PLUS, at_least=_MODERATE, share=_TENTH, inclusive=False, text=two_plus),
+        Criterion(
+            "few-3plus",
+            Her2Score.TWO_PLUS,
+            at_least=_STRONG,
+            share=_FLOOR,
+            text="At most 10 %, and at least 1 %, of the tumor cells have intense, complete membrane staining"
+            f" ({citation}; {_FLOOR_SAID}).",
+        ),
+        Criterion(
+            "share-1plus",
+            Her2Score.ONE_PLUS,
+            at_least=_FAINT,
+            share=_TENTH,
+            inclusive=False,
+            text=f"More than 10 % of the tumor cells have membrane staining, if only faint, incomplete ({citation}).",
+        ),
+    )
+
+
+_BREAST_2007 = Guideline(
+    name="asco-cap-breast-2007",
+    citation=_WOLFF_2007,
+    organ="breast",
+    specimen=None,
+    criteria=(
+        Criterion(
+            "share-3plus",
+            Her2Score.THREE_PLUS,
+            at_least=_STRONG,
+            share=Fraction(3, 10),
+            inclusive=False,
+            text=f"More than 30 % of the tumor cells have uniform intense membrane staining ({_WOLFF_2007}).",
+        ),
+        Criterion(
+            "share-2plus",
+            Her2Score.TWO_PLUS,
+            at_least=_MODERATE,
+            share=_TENTH,
+            text="At least 10 % of the tumor cells have complete membrane staining that is weak, uneven or stronger"
+            f" ({_WOLFF_2007}).",
+        ),
+        Criterion(
+            "few-3plus",
+            Her2Score.TWO_PLUS,
+            at_least=_STRONG,
+            share=_FLOOR,
+            text="At most 30 %, and at least 1 %, of the tumor cells have intense complete membrane staining"
+            f" ({_WOLFF_2007}; {_FLOOR_SAID}).",
+        ),
+        Criterion(
+            "any-1plus",
+            Her2Score.ONE_PLUS,
+            at_least=_FAINT,
+            share=_FLOOR,
+            text="Some tumor cells, in any proportion from 1 %, have membrane staining, if only weak and incomplete"
+            f" ({_WOLFF_2007}; {_FLOOR_SAID}).",
+        ),
+    ),
+    otherwise=f"No membrane staining, or of fewer than 1 % of the tumor cells ({_WOLFF_2007}; {_FLOOR_SAID}).",
+    cell_rules=_breast_cells(
+        _WOLFF_2007,
+        sides="Moderate or strong staining that is basolateral or lateral counts as 2+: no row of 2007 speaks of it, so"
+        f" it is read as in 2018, and ISH decides ({_WOLFF_2007}; {_WOLFF_2018}).",
+    ),
+    remarks=(*_BREAST_REMARKS, "Of the three, only this edition takes exactly 10 % for 2+ and any proportion for 1+."),
+)
+
+_BREAST_2013 = Guideline(
+    name="asco-cap-breast-2013",
+    citation=_WOLFF_2013,
+    organ="breast",
+    specimen=None,
+    criteria=_breast_rows(
+        _WOLFF_2013,
+        two_plus="More than 10 % of the tumor cells have circumferential membrane staining that is incomplete, weak to"
+        f" moderate, or stronger ({_WOLFF_2013}).",
+    ),
+    otherwise=f"No membrane staining, or of at most 10 % of the tumor cells ({_WOLFF_2013}).",
+    cell_rules=_breast_cells(
+        _WOLFF_2013,
+        sides="Moderate or strong staining that is basolateral or lateral counts as 2+, as incomplete staining"
+        f" ({_WOLFF_2013}).",
+    ),
+    remarks=_BREAST_REMARKS,
+)
+
+_BREAST_2018 = Guideline(
+    name="asco-cap-breast-2018",
+    citation=_WOLFF_2018,
+    organ="breast",
+    specimen=None,
+    criteria=_breast_rows(
+        _WOLFF_2018,
+        two_plus="More than 10 % of the tumor cells have weak to moderate or stronger, complete membrane staining"
+        f" ({_WOLFF_2018}).",
+    ),
+    otherwise=f"No membrane staining, or of at most 10 % of the tumor cells ({_WOLFF_2018}).",
+    cell_rules=_breast_cells(
+        _WOLFF_2018,
+        sides="Moderate or strong staining that is basolateral or lateral is an unusual pattern and counts as 2+"
+        f" ({_WOLFF_2018}, note to Figure 1).",
+    ),
+    remarks=(
+        *_BREAST_REMARKS,
+        "Affirmed in 2023 (Wolff AC et al. (ASCO/CAP), J Clin Oncol 2023;41:3867-3872).",
+        "Whether 3+ is seen at low power in a homogeneous, contiguous population (footnote a) is left to the reader.",
+    ),
+)
+
+GUIDELINES: Mapping[str, Guideline] = {
+    g.name: g for g in (_GASTRIC_BIOPSY, _GASTRIC_RESECTION, _BREAST_2018, _BREAST_2013, _BREAST_2007)
+}
+"""By name; the first is the default, and the first of its organ the one in force. Never inferred from the slide: the
+user names organ and specimen."""
 
 
 def decide_score(guideline: Guideline, counts: Counts, largest_cluster: Clusters) -> tuple[Her2Score, Decision]:

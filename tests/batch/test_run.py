@@ -217,7 +217,7 @@ class TestGuideline:
     """The guideline must be made for the specimen and organ that were given."""
 
     def test_every_misfit_is_told_before_anything_is_made(self, tmp_path: Path, run: Run) -> None:
-        """One line a case, with the guideline that fits if there is one; no folder is left behind."""
+        """One line a case, with the guideline that fits; no folder is left behind."""
         slides = (SlideInput(tmp_path / "none.tif"),)
         cases = [
             CaseInput("fits", slides, "biopsy", "gastric"),
@@ -233,9 +233,9 @@ class TestGuideline:
             "case X: specimen resection; guideline gastric-biopsy is for biopsy."
             " Pass --guideline gastric-resection or correct the cases table.",
             "case Y: organ breast; guideline gastric-biopsy is for gastric."
-            " There is no guideline for breast biopsy yet: leave the case out or correct the cases table.",
+            " Pass --guideline asco-cap-breast-2018 or correct the cases table.",
             "case Z: specimen resection, organ breast; guideline gastric-biopsy is for biopsy, gastric."
-            " There is no guideline for breast resection yet: leave the case out or correct the cases table.",
+            " Pass --guideline asco-cap-breast-2018 or correct the cases table.",
         ]
         assert not (tmp_path / "out").exists()
 
