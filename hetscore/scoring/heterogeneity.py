@@ -1,4 +1,4 @@
-"""The literal rule of homo- and hetero-HER2, the cut-off sweep, and descriptive indices of heterogeneity.
+"""The literal rule of homo- and hetero-HER2 and its kin: the cut-off sweep and k of F fragments.
 
 In: scores of fragments. Out: what the published definitions say of the cell calls as they stand, exactly and without
 any allowance for misread cells (that is `verdict`). Only fragments that are assessable vote.
@@ -6,16 +6,81 @@ any allowance for misread cells (that is `verdict`). Only fragments that are ass
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from fractions import Fraction
+from dataclasses import dataclass
 
-from hetscore.domain import CaseLabel, CutoffRow, Decision, FragmentScore, Her2Score, Her2Status
-from hetscore.scoring.guidelines import Counts
+from hetscore.domain import (
+    CaseLabel,
+    CutoffRow,
+    Decision,
+    FragmentScore,
+    Her2Score,
+    Her2Status,
+)
 
 CUTOFFS = tuple(range(30, 101, 10))
 """Percent. Published cut-offs of HER2 heterogeneity run from 30 to 100 % (Yagi S et al., Gastric Cancer
 2019;22:518-525, Discussion)."""
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One row of the literal rule: a finding and the label it gives."""
+
+    name: str
+    label: CaseLabel
+    text: str
+
+
+NO_TUMOR = LabelRow("no-tumor", CaseLabel.NOT_ASSESSABLE, "No fragment holds enough tumor cells to be judged.")
+NO_STATUS = LabelRow("no-status", CaseLabel.NOT_ASSESSABLE, "The HER2 status could not be told.")
+STATUS_EQUIVOCAL = LabelRow("status-equivocal", CaseLabel.NOT_APPLICABLE, "The HER2 status waits for an ISH result.")
+STATUS_NEGATIVE = LabelRow(
+    "status-negative", CaseLabel.NOT_APPLICABLE, "Heterogeneity is asked only of HER2-positive cases."
+)
+SOME_NEGATIVE = LabelRow(
+    "some-negative", CaseLabel.HETERO, "Some scored tumor cell of some tumor fragment is below 2+."
+)
+FAILED_TILES = LabelRow(
+    "failed-tiles",
+    CaseLabel.NOT_ASSESSABLE,
+    "All scored tumor cells are 2+ or 3+, but tiles that could not be read may hold others.",
+)
+NOT_COUNTED = LabelRow(
+    "cells-not-counted",
+    CaseLabel.INDETERMINATE,
+    "All fragments with tumor score 2+ or 3+, but whether all cells of some of them do was not noted.",
+)
+ALL_OVEREXPRESSED = LabelRow(
+    "all-overexpressed", CaseLabel.HOMO, "All scored tumor cells of all tumor fragments are 2+ or 3+."
+)
+
+LITERAL_RULE = (
+    NO_TUMOR,
+    NO_STATUS,
+    STATUS_EQUIVOCAL,
+    STATUS_NEGATIVE,
+    SOME_NEGATIVE,
+    FAILED_TILES,
+    NOT_COUNTED,
+    ALL_OVEREXPRESSED,
+)
+"""The definition of Yagi S et al., Gastric Cancer 2019;22:518-525, and what stands before it: the first row that holds
+decides. Tiles fail only on slides, cells go uncounted only where a person scored the fragments."""
+
+
+@dataclass(frozen=True)
+class FragmentTally:
+    """How many fragments of a case hold tumor, and how many of them overexpress HER2."""
+
+    total: int
+    """All fragments, the tumor-free ones included."""
+    with_tumor: int
+    """Fragments that vote: with tumor and assessable."""
+    positive: int
+    """Of these, score 2+ or 3+."""
+    strong: int
+    """Of these, score 3+."""
 
 
 def literal_label(
@@ -52,27 +117,20 @@ def literal_label(
     if refusal:
         return refusal
     if any(f.n_negative for f in fragments if f.is_assessable):
-        text = "Some scored tumor cell of some tumor fragment is below 2+."
-        return explain(CaseLabel.HETERO, "some-negative", text)
-    if n_failed_tiles:
-        text = "All scored tumor cells are 2+ or 3+, but tiles that could not be read may hold others."
-        return explain(CaseLabel.NOT_ASSESSABLE, "failed-tiles", text)
-    text = "All scored tumor cells of all tumor fragments are 2+ or 3+."
-    return explain(CaseLabel.HOMO, "all-overexpressed", text)
+        return decide(SOME_NEGATIVE)
+    return decide(FAILED_TILES if n_failed_tiles else ALL_OVEREXPRESSED)
 
 
 def refuse_label(status: Her2Status, fragments: Sequence[FragmentScore]) -> tuple[CaseLabel, Decision] | None:
     """Say why homo or hetero is not asked of a case; None where it is asked."""
     if not any(f.is_assessable for f in fragments):
-        return explain(CaseLabel.NOT_ASSESSABLE, "no-tumor", "No fragment holds enough tumor cells to be judged.")
-    if status is Her2Status.NOT_ASSESSABLE:
-        return explain(CaseLabel.NOT_ASSESSABLE, "no-status", "The HER2 status could not be told.")
-    if status is Her2Status.EQUIVOCAL:
-        return explain(CaseLabel.NOT_APPLICABLE, "status-equivocal", "The HER2 status waits for an ISH result.")
-    if status is Her2Status.NEGATIVE:
-        text = "Heterogeneity is asked only of HER2-positive cases."
-        return explain(CaseLabel.NOT_APPLICABLE, "status-negative", text)
-    return None
+        return decide(NO_TUMOR)
+    rows = {
+        Her2Status.NOT_ASSESSABLE: NO_STATUS,
+        Her2Status.EQUIVOCAL: STATUS_EQUIVOCAL,
+        Her2Status.NEGATIVE: STATUS_NEGATIVE,
+    }
+    return decide(rows[status]) if status in rows else None
 
 
 def sweep_cutoffs(fragments: Sequence[FragmentScore]) -> tuple[CutoffRow, ...]:
@@ -90,14 +148,28 @@ def sweep_cutoffs(fragments: Sequence[FragmentScore]) -> tuple[CutoffRow, ...]:
 
     Notes
     -----
+    At cut-off c a case is homo
+
+    - pooled: if c % of the scored tumor cells of all voting fragments together are 2+ or 3+, so a large fragment weighs
+      more than a small one;
+    - by its worst fragment: if in every voting fragment c % of its own scored tumor cells are;
+    - by fragments: if c % of the voting fragments score 2+ or 3+, whatever share of their cells does.
+
     A share equal to the cut-off is enough. All arithmetic is in whole numbers, so every column turns from yes to no at
-    most once as the cut-off rises, and for a positive case the pooled column at 100 % is the literal rule.
+    most once as the cut-off rises. What holds for the worst fragment holds for the pool. For a positive case the pooled
+    and the worst-fragment column at 100 % are both the literal rule; the fragments column is not, since a fragment that
+    scores 3+ may hold negative cells.
+
+    References
+    ----------
+    .. [1] Yagi S et al., Gastric Cancer 2019;22:518-525, Discussion: cut-offs of 30 to 100 %. It does not say of what;
+       the three readings are ours.
     """
     voting = [f for f in fragments if f.is_assessable]
     if not voting:
         return ()
     n_over, n_scored = sum(f.n_overexpressed for f in voting), sum(sum(f.counts) for f in voting)
-    n_positive = sum(_is_positive(f) for f in voting)
+    n_positive = sum(is_positive(f) for f in voting)
     return tuple(
         CutoffRow(
             cutoff=cutoff,
@@ -109,33 +181,72 @@ def sweep_cutoffs(fragments: Sequence[FragmentScore]) -> tuple[CutoffRow, ...]:
     )
 
 
-def h_score(counts: Counts) -> Fraction:
-    """H-score, 1 x % 1+ plus 2 x % 2+ plus 3 x % 3+: 0 to 300, exact; undefined (ZeroDivisionError) without cells."""
-    return Fraction(100 * sum(weight * n for weight, n in enumerate(counts)), sum(counts))
+def count_fragments(fragments: Sequence[FragmentScore]) -> FragmentTally:
+    """Count the fragments of a case, those with tumor, and those that overexpress HER2.
 
+    Parameters
+    ----------
+    fragments : sequence of FragmentScore
+        All fragments of the case.
 
-def shannon_entropy(counts: Counts) -> float:
-    """Shannon entropy of the membrane classes in bits: 0 for a pure class, 2 for four equal ones; 0 without cells.
+    Returns
+    -------
+    FragmentTally
+        Tumor-free and other fragments that cannot be assessed count in `total` alone.
 
     References
     ----------
-    .. [1] Shannon CE, Bell Syst Tech J 1948;27:379-423.
+    .. [1] Yagi S et al., Gastric Cancer 2019;22:518-525, Results: medians of 4, 4, 3 and 2 in 87 positive cases.
     """
-    total = sum(counts)
-    return math.fsum(n / total * math.log2(total / n) for n in counts if n)
+    scores = [f.score for f in fragments if f.is_assessable and f.score is not None]
+    return FragmentTally(
+        total=len(fragments),
+        with_tumor=sum(f.is_assessable for f in fragments),
+        positive=sum(score >= Her2Score.TWO_PLUS for score in scores),
+        strong=sum(score >= Her2Score.THREE_PLUS for score in scores),
+    )
 
 
-def rao_quadratic_entropy(counts: Counts) -> Fraction:
-    """Mean difference in class of two tumor cells drawn with replacement, 0 to 1.5, exact; undefined without cells.
+def label_by_fragments(fragments: Sequence[FragmentScore], k: int) -> tuple[CaseLabel, Decision]:
+    """Label a positive case homo-HER2 if at least k of its tumor fragments score 2+ or 3+.
 
-    Unlike Shannon's entropy it knows that 0 and 3+ lie further apart than 2+ and 3+.
-
-    References
+    Parameters
     ----------
-    .. [1] Rao CR, Theor Popul Biol 1982;21:24-43, with |i - j| as the distance of classes i and j.
+    fragments : sequence of FragmentScore
+        All fragments of a HER2-positive case (see `refuse_label`); those not assessable do not vote.
+    k : int
+        From 1 to the number of voting fragments.
+
+    Returns
+    -------
+    tuple of CaseLabel and Decision
+        homo-HER2 or hetero-HER2; not-assessable, for any k from 1, where no fragment votes.
+
+    Raises
+    ------
+    ValueError
+        If `k` is less than 1 or more than the number of voting fragments: none could fail, or pass, such a rule.
+
+    Notes
+    -----
+    A family of rules between "some" (k = 1) and "all" (k = F), to be compared with the literal one; no paper prescribes
+    a k. With k = F it is the fragments column of `sweep_cutoffs` at 100 %; at any cut-off that column is the rule with
+    k = cut-off x F / 100, rounded up.
     """
-    pairs = sum(abs(i - j) * n * m for i, n in enumerate(counts) for j, m in enumerate(counts))
-    return Fraction(pairs, sum(counts) ** 2)
+    tally = count_fragments(fragments)
+    if k < 1 or 0 < tally.with_tumor < k:
+        raise ValueError(f"label_by_fragments: k is {k}; expected 1 or more, of {tally.with_tumor} tumor fragments.")
+    if not tally.with_tumor:
+        return decide(NO_TUMOR)
+    text = f"Tumor fragments of 2+ or 3+: {tally.positive} of {tally.with_tumor}; at least {k} asked for."
+    if tally.positive >= k:
+        return explain(CaseLabel.HOMO, "enough-fragments", text)
+    return explain(CaseLabel.HETERO, "too-few-fragments", text)
+
+
+def decide(row: LabelRow, text: str | None = None) -> tuple[CaseLabel, Decision]:
+    """Give the label of a row, with its sentence or a more telling one."""
+    return row.label, Decision(row.label.value, row.name, text or row.text)
 
 
 def explain(label: CaseLabel, rule: str, text: str) -> tuple[CaseLabel, Decision]:
@@ -143,7 +254,8 @@ def explain(label: CaseLabel, rule: str, text: str) -> tuple[CaseLabel, Decision
     return label, Decision(label.value, rule, text)
 
 
-def _is_positive(fragment: FragmentScore) -> bool:
+def is_positive(fragment: FragmentScore) -> bool:
+    """Tell whether a fragment scores 2+ or 3+."""
     return fragment.score is not None and fragment.score >= Her2Score.TWO_PLUS
 
 
