@@ -140,6 +140,16 @@ def _find_bad_numbers(values: Any, name: str) -> list[str]:  # noqa: ANN401 - pl
     return []
 
 
+def _find_other_organ(settings: Settings) -> list[str]:
+    """Say that a rule set is not of the guideline's organ, and which are."""
+    organ, other = GUIDELINES[settings.guideline].organ, RULE_SETS[settings.rule_set].organ
+    if organ == other:
+        return []
+    fitting = ", ".join(r.name for r in RULE_SETS.values() if r.organ == organ)
+    said = f"rule_set {settings.rule_set} is for {other}, guideline {settings.guideline} for {organ}"
+    return [f"{said}; expected rule_set {fitting}"]
+
+
 def _find_bad_choices(settings: Settings) -> list[str]:
     faults = _find_bad_numbers(_SETTINGS.dump_python(settings), "")
     if settings.membrane.n_rays % 2:
@@ -148,6 +158,8 @@ def _find_bad_choices(settings: Settings) -> list[str]:
         faults.append(f"guideline {settings.guideline!r}; expected one of {', '.join(sorted(GUIDELINES))}")
     if settings.rule_set not in RULE_SETS:
         faults.append(f"rule_set {settings.rule_set!r}; expected one of {', '.join(sorted(RULE_SETS))}")
+    if settings.guideline in GUIDELINES and settings.rule_set in RULE_SETS:
+        faults += _find_other_organ(settings)
     if not ALIGN_PX <= settings.tiling.core_px <= MAX_CORE_PX or settings.tiling.core_px % ALIGN_PX:
         expected = f"a multiple of {ALIGN_PX} from {ALIGN_PX} to {MAX_CORE_PX}"
         faults.append(f"tiling.core_px {settings.tiling.core_px}; expected {expected}")

@@ -200,16 +200,15 @@ def choice(*choices: str) -> Callable[[str], str]:
     return read
 
 
-def read_number(text: str, low: float, high: float, *, is_low_in: bool = True) -> float:
-    """Read a number within a span, both ends in unless said."""
+def read_number(text: str, low: float, high: float) -> float:
+    """Read a number within a span, both ends in."""
     # NaN fails both comparisons.
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
-    if not low <= value <= high or (value == low and not is_low_in):
-        span = f"from {low:g} to {high:g}" if is_low_in else f"above {low:g} and up to {high:g}"
-        msg = f"expected a number {span}"
+    if not low <= value <= high:
+        msg = f"expected a number from {low:g} to {high:g}"
         raise ValueError(msg)
     return value
 
@@ -228,8 +227,12 @@ def _read_copies(text: str) -> float:
 
 
 def _read_divisor_copies(text: str) -> float:
-    """Read mean signals per nucleus that HER2 is divided by: 0 is a failed probe and has no ratio."""
-    return read_number(text, 0, 100, is_low_in=False)
+    """Read mean signals per nucleus that HER2 is divided by: less than one in ten nuclei is a failed probe."""
+    return read_number(text, 0.1, 100)
+
+
+def _read_ratio(text: str) -> float:
+    return read_number(text, 0, 100)
 
 
 def _read_ish(text: str) -> IshResult:
@@ -240,7 +243,7 @@ ISH_COLUMNS = (
     Column("ish", _read_ish, is_of_case=True),
     Column("her2_copies", _read_copies, is_of_case=True),
     Column("cep17_copies", _read_divisor_copies, is_of_case=True),
-    Column("ish_ratio", _read_divisor_copies, is_of_case=True),
+    Column("ish_ratio", _read_ratio, is_of_case=True),
     Column("ish_cells", read_count, is_of_case=True),
 )
 """What a table may say of the ISH test of a case."""

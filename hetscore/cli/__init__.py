@@ -13,6 +13,7 @@ from hetscore import __version__
 from hetscore.cli.info import info
 from hetscore.cli.phantom import phantom
 from hetscore.cli.report import report
+from hetscore.cli.rules import rules
 from hetscore.cli.score import score
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.command()(score)
 app.command()(info)
 app.command()(report)
 app.command()(phantom)
+app.add_typer(rules)
 
 
 def _show_version(is_asked: bool) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hetscore.batch.cases import COLUMNS, find_cases
 from hetscore.domain import CaseInput, IshData, IshResult, SlideInput, SlideRole
 from hetscore.errors import UsageError
-from hetscore.scoring.status import RULE_SETS, read_ish
+from hetscore.scoring.ish import read_ish
+from hetscore.scoring.status import RULE_SETS
 
 
 @pytest.fixture
@@ -283,19 +284,19 @@ def test_cep17_copies_that_have_no_ratio(folder: Path, copies: str) -> None:
     """HER2 is divided by them: what the scorer would refuse is refused in the table."""
     write_table(folder, f"case_id,slide,her2_copies,cep17_copies\n1,a.svs,4,{copies}")
 
-    assert faults_of(folder) == [f"cases.csv line 2: cep17_copies {copies!r}: expected a number above 0 and up to 100"]
+    assert faults_of(folder) == [f"cases.csv line 2: cep17_copies {copies!r}: expected a number from 0.1 to 100"]
     with pytest.raises(UsageError):
-        read_ish(IshData(her2_copies=4.0, cep17_copies=float(copies)), RULE_SETS["yagi-2019"])
+        read_ish(IshData(her2_copies=4.0, cep17_copies=float(copies)), RULE_SETS["yagi-2019"].ish_rule)
 
 
 def test_the_least_copies_that_can_be_read(folder: Path) -> None:
     """No HER2 signal is a result; what the table lets through the scorer takes."""
-    write_table(folder, "case_id,slide,her2_copies,cep17_copies\n1,a.svs,0,5e-324")
+    write_table(folder, "case_id,slide,her2_copies,cep17_copies\n1,a.svs,0,0.1")
 
     (case,) = find_cases([folder])
 
-    assert case.ish == IshData(her2_copies=0.0, cep17_copies=5e-324)
-    assert read_ish(case.ish, RULE_SETS["yagi-2019"])[0] is IshResult.NOT_AMPLIFIED
+    assert case.ish == IshData(her2_copies=0.0, cep17_copies=0.1)
+    assert read_ish(case.ish, RULE_SETS["yagi-2019"].ish_rule).result is IshResult.NOT_AMPLIFIED
 
 
 def test_semicolons_are_named(tmp_path: Path) -> None:
