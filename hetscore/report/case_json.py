@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hetscore.domain import CaseResult, CaseScore, Coverage, CutoffRow, Decision
 from hetscore.flags import FLAGS
 from hetscore.report.document import (
     AREA_DECIMALS,
+    INDEX_DECIMALS,
     MPP_DECIMALS,
     POSITION_DECIMALS,
     SCHEMA_NAME,
@@ -28,6 +31,8 @@ from hetscore.report.document import (
     Evidence,
     FragmentCounts,
     Her2,
+    Heterogeneity,
+    IndexRecord,
     ModelRecord,
     ProvenanceRecord,
     Row,
@@ -91,6 +96,7 @@ def case_document(result: CaseResult) -> CaseDocument:
         fragments=_fragment_counts(score),
         cells=_cell_counts(score),
         evidence=_evidence(score),
+        heterogeneity=_heterogeneity(score),
         decisive=[_decisive(place) for place in score.decisive],
         coverage=_coverage(result.slides),
         flags=_flags(result),
@@ -102,17 +108,37 @@ def _her2(score: CaseScore) -> Her2:
     return Her2(
         ihc_score=_label(score.score),
         ish=score.ish.result.value,
-        her2_copies=score.ish.her2_copies,
-        cep17_copies=score.ish.cep17_copies,
+        her2_copies=_exact(score.ish.her2_copies),
+        cep17_copies=_exact(score.ish.cep17_copies),
+        ish_ratio=_exact(score.ish.ratio),
+        ish_group=score.ish.group,
+        ish_amplified_share=_exact(score.ish.amplified_share),
         ish_cells=score.ish.n_cells,
         status=score.status.value,
         rule_set=score.rule_set,
         decided_by=DecidedBy(
             ihc_score=_row(score.guideline, score.score_decision),
-            ish=None if score.ish_decision is None else _row(score.rule_set, score.ish_decision),
+            ish=_row(score.rule_set, score.ish.decision),
             status=_row(score.rule_set, score.status_decision),
         ),
+        low=None if score.low is None else _row("her2-low", score.low),
     )
+
+
+def _exact(value: Fraction | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _heterogeneity(score: CaseScore) -> Heterogeneity:
+    indices = score.indices
+    return Heterogeneity(
+        pattern=None if score.pattern is None else _row("homo-hetero", score.pattern),
+        indices=None if indices is None else IndexRecord(**{k: _index(v) for k, v in asdict(indices).items()}),
+    )
+
+
+def _index(value: float | None) -> float | None:
+    return None if value is None else round(value, INDEX_DECIMALS)
 
 
 def _label(score: Her2Score | None) -> Any:  # noqa: ANN401 - Her2Score.label is a str; the record checks which

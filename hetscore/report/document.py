@@ -18,6 +18,8 @@ POSITION_DECIMALS = 1
 """Level-0 pixels: a tenth of a pixel is far below what an outline is worth."""
 MPP_DECIMALS = 6
 """Microns: 1e-6 um over a slide of 1e5 pixels is a tenth of a micron."""
+INDEX_DECIMALS = 4
+"""Of H-score and entropies: one cell in 5,000 moves none of them by less."""
 PERCENT_DECIMALS = 2
 """Percent: one cell in 5,000, a large biopsy case, is 0.02."""
 
@@ -48,7 +50,7 @@ class DecidedBy(_Record):
     """Which rows gave the IHC score, the ISH result and the status."""
 
     ihc_score: Row
-    ish: Row | None = Field(description="How the ISH result was read; null where there was nothing to read.")
+    ish: Row | None = Field(description="How the ISH result was read.")
     status: Row
 
 
@@ -59,10 +61,38 @@ class Her2(_Record):
     ish: Literal["amplified", "not-amplified", "unknown"]
     her2_copies: float | None = Field(description="Mean HER2 copies per cell, if counted.")
     cep17_copies: float | None = Field(description="Mean CEP17 copies per cell, if counted.")
+    ish_ratio: float | None = Field(default=None, description="HER2/CEP17, of the means, if known.")
+    ish_group: Annotated[int, Field(ge=1, le=5)] | None = Field(
+        default=None, description="ASCO/CAP dual-probe group, where the rule set has groups."
+    )
+    ish_amplified_share: Probability | None = Field(
+        default=None, description="Share of the counted nuclei that are amplified each by itself."
+    )
     ish_cells: Count | None = Field(description="Cells counted for ISH.")
     status: Literal["positive", "negative", "equivocal", "not-assessable"]
     rule_set: str = Field(description="Rule set that combined IHC and ISH.")
     decided_by: DecidedBy
+    low: Row | None = Field(default=None, description="HER2-low and its kin; breast only, never part of the score.")
+
+
+class IndexRecord(_Record):
+    """Descriptive indices over the scored tumor cells of voting fragments; null where not defined."""
+
+    h_score: Annotated[float, Field(ge=0, le=300)] | None
+    shannon_bits: Annotated[float, Field(ge=0, le=2)] | None
+    shannon_share: Probability | None = Field(description="Shannon entropy as a share of its maximum.")
+    gini_simpson: Probability | None
+    rao_linear: float | None = Field(description="Rao's quadratic entropy, |i - j| between classes i and j.")
+    rao_squared: float | None = Field(description="The same with (i - j) squared.")
+    cell_level: float | None = Field(description="Mean difference in class of linked tumor cells.")
+    tumor_level: float | None = Field(description="The part of rao_linear between fragments.")
+
+
+class Heterogeneity(_Record):
+    """How overexpressing and other tumor cells are mixed; descriptive, decides nothing."""
+
+    pattern: Row | None
+    indices: IndexRecord | None = Field(description="Null where no fragment votes.")
 
 
 class FragmentCounts(_Record):
@@ -184,6 +214,7 @@ class CaseDocument(_Record):
     fragments: FragmentCounts
     cells: CellCounts
     evidence: Evidence
+    heterogeneity: Heterogeneity | None = None
     decisive: list[DecisivePlace] = Field(description="What would change the label, ranked.")
     coverage: CoverageRecord
     flags: list[FlagName] = Field(description="Names from the registry of flags.")

@@ -8,13 +8,17 @@ Tiles that failed do the same unless the rest scores 3+, which nothing unseen ca
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData
+from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData, IshReading
 from hetscore.flags import FLAGS, Severity
+from hetscore.scoring.descriptors import describe_low
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
 from hetscore.scoring.heterogeneity import literal_label, sweep_cutoffs
-from hetscore.scoring.status import RuleSet, decide_status, flag_ish, read_ish
+from hetscore.scoring.indices import summarize_indices
+from hetscore.scoring.ish import read_ish
+from hetscore.scoring.patterns import find_pattern
+from hetscore.scoring.status import RuleSet, decide_status, flag_ish
 from hetscore.scoring.verdict import (
     VerdictParams,
     decide_verdict,
@@ -83,15 +87,15 @@ def score_case(
     """
     ordered = tuple(sorted(fragments, key=lambda f: f.fragment))
     score, score_decision = _score_fragments(ordered, guideline, slide_flags, n_failed_tiles)
-    ish_result, ish_decision = read_ish(ish, rule_set)
-    status, status_decision = decide_status(rule_set, score, ish_result)
+    reading = read_ish(ish, rule_set.ish_rule, score)
+    status, status_decision = decide_status(rule_set, score, reading.result)
     label, label_decision = decide_verdict(status, ordered, n_failed_tiles=n_failed_tiles, params=params.verdict)
     cause = score_decision if score is None else status_decision
     reason = _give_reason(label_decision, cause, score, ordered, n_failed_tiles, params.verdict)
     flags = {
         *slide_flags,
         *_flag_case(ordered, slide_flags, n_failed_tiles, params),
-        *flag_ish(score, ish_result, status),
+        *flag_ish(score, reading, status),
     }
     return CaseScore(
         case_id=case_id,
@@ -101,8 +105,7 @@ def score_case(
         reason=reason,
         score=score,
         score_decision=score_decision,
-        ish=replace(ish, result=ish_result),
-        ish_decision=ish_decision,
+        ish=reading,
         status=status,
         status_decision=status_decision,
         guideline=guideline.name,
@@ -111,7 +114,25 @@ def score_case(
         cutoff_sweep=sweep_cutoffs(ordered),
         decisive=rank_decisive(ordered, label, limit=params.n_decisive, params=params.verdict),
         flags=tuple(sorted(flags)),
+        indices=summarize_indices(ordered),
+        pattern=find_pattern(ordered)[1],
+        low=_describe_low(guideline, score, reading, ordered),
     )
+
+
+def _describe_low(
+    guideline: Guideline, score: Her2Score | None, reading: IshReading, fragments: Sequence[FragmentScore]
+) -> Decision | None:
+    """Name HER2-low and its kin where the guideline is of breast, for which alone they are defined."""
+    if guideline.organ != "breast":
+        return None
+    return describe_low(score, reading.result, _add_counts(fragments))
+
+
+def _add_counts(fragments: Sequence[FragmentScore]) -> Counts:
+    """Count the scored tumor cells of all voting fragments."""
+    none, faint, moderate, strong = (sum(f.counts[c] for f in fragments if f.is_assessable) for c in range(4))
+    return none, faint, moderate, strong
 
 
 def _score_fragments(
@@ -132,11 +153,9 @@ def _score_fragments(
         return None, Decision("not-assessable", "failed-tiles", text)
     if not voting:
         return None, Decision("not-assessable", "no-tumor", FLAGS["no-tumor"].text)
-    none, faint, moderate, strong = (sum(column) for column in zip(*(f.counts for f in voting), strict=True))
-    counts: Counts = (none, faint, moderate, strong)
     faint, moderate, strong = (max(column) for column in zip(*(f.largest_cluster for f in voting), strict=True))
     clusters: Clusters = (faint, moderate, strong)
-    score, decision = decide_score(guideline, counts, clusters)
+    score, decision = decide_score(guideline, _add_counts(voting), clusters)
     if n_failed_tiles and score < Her2Score.THREE_PLUS:
         return None, _refuse_unread(score, n_failed_tiles)
     return score, decision

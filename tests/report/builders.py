@@ -21,7 +21,8 @@ from hetscore.domain import (
     FragmentScore,
     Her2Score,
     Her2Status,
-    IshData,
+    IshReading,
+    IshResult,
     Level,
     MembraneClass,
     MembranePattern,
@@ -46,6 +47,7 @@ CLASSES: dict[int, list[int]] = {
     3: [MembraneClass.UNSCORED] * 6,
 }
 """Fragment -> membrane class of its cells, in a row from left to right; those of fragment 3 are no tumor cells."""
+NO_ISH = IshReading(IshResult.UNKNOWN, Decision("unknown", "no-copies", "No ISH result and no HER2 copies are given."))
 
 
 def small_result() -> CaseResult:
@@ -66,7 +68,7 @@ def empty_result() -> CaseResult:
         reason="A slide of the case could not be read.",
         score=None,
         score_decision=nothing,
-        ish=IshData(),
+        ish=NO_ISH,
         status=Her2Status.NOT_ASSESSABLE,
         status_decision=nothing,
         guideline="gastric-biopsy",
@@ -90,7 +92,7 @@ def small_score() -> CaseScore:
         reason="Fragment 2 holds a cluster of 8 connected tumor cells below 2+.",
         score=Her2Score.THREE_PLUS,
         score_decision=Decision("3+", "cluster-3plus", "A cluster of at least 5 tumor cells stains strongly."),
-        ish=IshData(),
+        ish=NO_ISH,
         status=Her2Status.POSITIVE,
         status_decision=Decision("positive", "ihc-3plus", "IHC 3+ is positive, whatever the ISH result."),
         guideline="gastric-biopsy",

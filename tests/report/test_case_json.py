@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from hetscore.domain import CaseResult, Decision, Her2Score, IshData, IshResult, MppSource
+from hetscore.domain import CaseResult, Decision, Her2Score, IshReading, IshResult, MppSource
 from hetscore.report import case_json
 from hetscore.report.document import CaseDocument, case_schema
 from tests.report.builders import SLIDE, empty_result, small_result
@@ -138,9 +139,9 @@ def test_score_zero_is_not_none() -> None:
 
 def test_ish_says_how_it_was_read() -> None:
     """Copies stand beside the result, and the row that read them."""
-    ish = IshData(IshResult.AMPLIFIED, her2_copies=8.5, cep17_copies=2.0, n_cells=20)
     row = Decision("amplified", "ratio", "HER2/CEP17 of at least 2 is amplified.")
-    result = replace(small_result(), score=replace(small_result().score, ish=ish, ish_decision=row))
+    ish = IshReading(IshResult.AMPLIFIED, row, n_cells=20, her2_copies=Fraction("8.5"), cep17_copies=Fraction(2))
+    result = replace(small_result(), score=replace(small_result().score, ish=ish))
 
     her2 = document(result)["her2"]
 
