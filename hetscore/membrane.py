@@ -8,14 +8,14 @@ near the cell's border, read above the cell's own cytoplasm, so haze does not co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from hetscore.domain import Cells, MembraneClass, MembranePattern, TileImage, TileLabels
-from hetscore.stain import Image, Stain, unmix
+from hetscore.stain import Image, Stain, unmix, unmix_residual
 
 Floats = NDArray[np.float64]
 
@@ -45,6 +45,11 @@ class MembraneParams:
     a tall cell with its apical third free still above this."""
     lateral_share: float = 0.30
     """Stained share from which two opposite arcs are a lateral pattern: two sides of a square are 0.5."""
+    max_width_um: float = 4.0
+    """Widest line. Lines of 3+ are 2.14 um wide, SD 0.4 (Scheel et al., Diagn Pathol 2018;13:19): four SD above are
+    3.74. What is wider is haze, or lines that run into one another, and has no width."""
+    min_width_rays: int = 3
+    """Fewer rays have no median to speak of; of three, one may be wrong."""
 
 
 def measure_cells(
@@ -67,12 +72,17 @@ def measure_cells(
     -------
     Cells
         Unclassified (`MembraneClass.UNSCORED`) and not yet given to a fragment. `membrane_od` is NaN where the membrane
-        could not be measured.
+        could not be measured, `membrane_width_um` where no line is seen.
+
+    Notes
+    -----
+    The width is that of the picture, the blur of the optics included, and of rays from the nucleus: they cut the sides
+    of a cell twice as long as wide aslant, which adds a tenth.
     """
     tile = image.tile
     n = len(labels.p_tumor)
     _, dab = unmix(image.rgb, stain)
-    nuclei = _nucleus_table(labels.nuclei, n, dab, labels.shrink)
+    nuclei = _nucleus_table(labels.nuclei, n, dab, unmix_residual(image.rgb, stain), labels.shrink)
     per_pixel = tile.downsample
     x = tile.box.x + (nuclei[:, 1] + 0.5) * labels.shrink * per_pixel
     y = tile.box.y + (nuclei[:, 2] + 0.5) * labels.shrink * per_pixel
@@ -80,7 +90,7 @@ def measure_cells(
     owned = np.flatnonzero((nuclei[:, 0] > 0) & tile.core.contains(x, y))
     rays = _cast_rays(labels, nuclei, owned, dab, tile.mpp, params)
     area_um2 = nuclei[owned, 0] * (labels.shrink * tile.mpp) ** 2
-    columns = _membrane_columns(rays, nuclei[owned], params)
+    columns = _membrane_columns(rays, tile.mpp, params)
     outline_xy, outline_start = _outlines(x[owned], y[owned], rays, per_pixel)
     return Cells(
         x=x[owned],
@@ -91,8 +101,7 @@ def measure_cells(
         membrane_class=np.full(len(owned), MembraneClass.UNSCORED, np.int8),
         p_class=np.zeros((len(owned), 4), np.float32),
         nucleus_od=nuclei[owned, 3].astype(np.float32),
-        membrane_width_um=np.full(len(owned), np.nan, np.float32),
-        nucleus_residual_od=np.zeros(len(owned), np.float32),
+        nucleus_residual_od=np.round(nuclei[owned, 4], 4).astype(np.float32),
         outline_xy=outline_xy,
         outline_start=outline_start,
         **columns,
@@ -107,14 +116,29 @@ def _snap(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Rays:
-    """What the rays saw; all (n cells, n_rays) unless said."""
+    """What the rays saw; one row a cell."""
 
     peak_od: Floats
-    """Darkest brown on the ray near the border."""
+    """(n, n_rays), darkest brown on the ray near the border."""
     border_px: Floats
-    """Where the cell's territory ends."""
-    cytoplasm_od: Floats
-    """(n,), median density between nucleus and membrane; NaN where there is too little of it."""
+    """(n, n_rays), where the cell's territory ends."""
+    baseline_od: Floats
+    """(n,), median density between nucleus and membrane; where there is too little of it, that of the nucleus."""
+    width_px: Floats
+    """(n,), median width of the line; NaN where too few rays show one."""
+
+
+class _Window(NamedTuple):
+    """`MembraneParams` in pixels of the tile, for the compiled loops."""
+
+    inside: int
+    outside: int
+    reach: int
+    band: int
+    """Fewest pixels of cytoplasm, over all rays, that make a baseline."""
+    widest: float
+    width_rays: int
+    stained_od: float
 
 
 def _cast_rays(
@@ -125,17 +149,18 @@ def _cast_rays(
     centers = (nuclei[owned, 1:3] + 0.5) * labels.shrink - 0.5
     inside, outside, reach = (round(v / mpp) for v in (params.inside_um, params.outside_um, params.reach_um))
     band = round(params.min_band_um / mpp * params.n_rays)
-    window = np.array([inside, outside, reach, band], np.int64)
-    peak, border, cytoplasm = _walk(
-        dab, labels.nuclei, labels.cells, labels.shrink, owned + 1, centers, directions, window
+    window = _Window(inside, outside, reach, band, params.max_width_um / mpp, params.min_width_rays, params.stained_od)
+    baseline = nuclei[owned, 3]
+    peak, border, width = _walk(
+        dab, labels.nuclei, labels.cells, labels.shrink, owned + 1, centers, directions, baseline, window
     )
-    return Rays(peak, border, cytoplasm)
+    return Rays(peak, border, baseline, width)
 
 
 @njit(cache=True, nogil=True)
-def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, shrink: int) -> Floats:
-    """Area (label px), mean x, mean y (label px) and mean DAB of each nucleus, (n, 4)."""
-    table = np.zeros((n, 4))
+def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, residual: Image, shrink: int) -> Floats:
+    """Area (label px), mean x, mean y (label px), mean DAB and mean residual of each nucleus, (n, 5)."""
+    table = np.zeros((n, 5))
     first = np.zeros((n, 2), np.int64)
     for i in range(nuclei.shape[0]):
         for j in range(nuclei.shape[1]):
@@ -150,11 +175,13 @@ def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, shrink: int) -
             for di in range(shrink):
                 for dj in range(shrink):
                     table[k, 3] += dab[i * shrink + di, j * shrink + dj] / (shrink * shrink)
+                    table[k, 4] += residual[i * shrink + di, j * shrink + dj] / (shrink * shrink)
     for k in range(n):
         if table[k, 0] > 0:
             table[k, 1] = first[k, 0] + table[k, 1] / table[k, 0]
             table[k, 2] = first[k, 1] + table[k, 2] / table[k, 0]
             table[k, 3] /= table[k, 0]
+            table[k, 4] /= table[k, 0]
     return table
 
 
@@ -179,21 +206,24 @@ def _walk(
     ids: NDArray[np.int64],
     centers: Floats,
     directions: Floats,
-    window: NDArray[np.int64],
+    baseline: Floats,
+    window: _Window,
 ) -> tuple[Floats, Floats, Floats]:
-    """Walk all rays of all cells; see `Rays` for what comes out."""
+    """Walk all rays of all cells; see `Rays` for what comes out.
+
+    `baseline` comes in as the density of the nuclei and is overwritten where there is cytoplasm.
+    """
     n, n_rays = len(ids), len(directions)
-    inside, outside, reach, band = window[0], window[1], window[2], window[3]
-    peak, border = np.zeros((n, n_rays)), np.zeros((n, n_rays))
-    cytoplasm = np.full(n, np.nan)
-    pool = np.empty(n_rays * (reach + 1))
-    profile = np.empty(reach + outside + 4)
+    peak, border, width = np.zeros((n, n_rays)), np.zeros((n, n_rays)), np.full(n, np.nan)
+    ends = np.zeros((n_rays, 3), np.int64)  # last step in the nucleus, step of the peak, first step not yet sampled
+    pool = np.empty(n_rays * (window.reach + 1))
+    profiles = np.empty((n_rays, window.reach + window.outside + int(window.widest) + 4))
     for c in range(n):
         used = 0
         for r in range(n_rays):
             dx, dy = directions[r, 0], directions[r, 1]
             last_nucleus, last_cell = 0, 0
-            for step in range(reach + 1):
+            for step in range(window.reach + 1):
                 i = int(centers[c, 1] + step * dy + 0.5) // shrink
                 j = int(centers[c, 0] + step * dx + 0.5) // shrink
                 if i < 0 or j < 0 or i >= cells.shape[0] or j >= cells.shape[1] or cells[i, j] != ids[c]:
@@ -201,27 +231,90 @@ def _walk(
                 last_cell = step
                 if nuclei[i, j] == ids[c]:
                     last_nucleus = step
-            stop = last_cell + outside
+            stop = last_cell + window.outside
+            profile = profiles[r]
             for step in range(stop + 2):
                 profile[step] = _sample(dab, centers[c, 0] + step * dx, centers[c, 1] + step * dy)
-            for step in range(last_nucleus + 1, last_cell - inside + 1):
+            for step in range(last_nucleus + 1, last_cell - window.inside + 1):
                 pool[used] = profile[step]
                 used += 1
-            best = -1.0
-            for step in range(max(1, last_nucleus - 1, last_cell - inside), stop + 1):
+            best, place = -1.0, 1
+            for step in range(max(1, last_nucleus - 1, last_cell - window.inside), stop + 1):
                 value = (profile[step - 1] + profile[step] + profile[step + 1]) / 3
-                best = max(best, value)
+                if value > best:
+                    best, place = value, step
             peak[c, r], border[c, r] = best, last_cell
-        if used >= band:
-            cytoplasm[c] = np.median(pool[:used])
-    return peak, border, cytoplasm
+            ends[r, 0], ends[r, 1], ends[r, 2] = last_nucleus, place, stop + 2
+        if used >= window.band:
+            baseline[c] = np.median(pool[:used])
+        width[c] = _median_width(dab, profiles, ends, centers[c], directions, peak[c], baseline[c], window)
+    return peak, border, width
 
 
-def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dict[str, Any]:
+@njit(cache=True, nogil=True)
+def _median_width(
+    dab: Image,
+    profiles: Floats,
+    ends: NDArray[np.int64],
+    center: Floats,
+    directions: Floats,
+    peak: Floats,
+    baseline: float,
+    window: _Window,
+) -> float:
+    """Width of one cell's line, pixels: the median over its stained rays; NaN where too few of them show a width."""
+    widths = np.empty(len(peak))
+    used = 0
+    for r in range(len(peak)):
+        if peak[r] - baseline >= window.stained_od:
+            ray = center[0], center[1], directions[r, 0], directions[r, 1]
+            width = _line_width(dab, profiles, ends, r, ray, baseline, window.widest)
+            if width <= window.widest:
+                widths[used] = width
+                used += 1
+    return float(np.median(widths[:used])) if used >= window.width_rays else np.nan
+
+
+@njit(cache=True, nogil=True, error_model="numpy")  # where the profile is flat, NaN and no error
+def _line_width(
+    dab: Image,
+    profiles: Floats,
+    ends: NDArray[np.int64],
+    r: int,
+    ray: tuple[float, float, float, float],
+    baseline: float,
+    widest: float,
+) -> float:
+    """Full width at half maximum on ray `r`, pixels, straight lines between samples.
+
+    Infinite where the profile does not fall to half its height before it enters the nucleus, or within `widest`.
+    """
+    last_nucleus, top, n_sampled = ends[r, 0], ends[r, 1], ends[r, 2]
+    for step in (top - 1, top + 1):  # the peak was found in the mean of three, which is lower than a narrow line
+        if profiles[r, step] > profiles[r, top]:
+            top = step
+    if profiles[r, top] <= baseline:
+        return np.inf
+    half = (profiles[r, top] + baseline) / 2
+    inner, outer = top - 1, top + 1
+    while inner >= last_nucleus and profiles[r, inner] > half:
+        inner -= 1
+    if inner < last_nucleus:
+        return np.inf
+    start = inner + (half - profiles[r, inner]) / (profiles[r, inner + 1] - profiles[r, inner])
+    while outer - start <= widest + 1:
+        if outer >= n_sampled:
+            profiles[r, outer] = _sample(dab, ray[0] + outer * ray[2], ray[1] + outer * ray[3])
+        if profiles[r, outer] <= half:
+            end = outer - (half - profiles[r, outer]) / (profiles[r, outer - 1] - profiles[r, outer])
+            return float(end - start)
+        outer += 1
+    return np.inf
+
+
+def _membrane_columns(rays: Rays, mpp: float, params: MembraneParams) -> dict[str, Any]:
     """Membrane measures of each cell from its rays."""
-    nucleus_od = nuclei[:, 3]
-    baseline = np.where(np.isnan(rays.cytoplasm_od), nucleus_od, rays.cytoplasm_od)
-    height = rays.peak_od - baseline[:, None]
+    height = rays.peak_od - rays.baseline_od[:, None]
     length = np.maximum(rays.border_px, 1.0)
     share = length / length.sum(axis=1, keepdims=True)
     stained = height >= params.stained_od
@@ -234,7 +327,8 @@ def _membrane_columns(rays: Rays, nuclei: Floats, params: MembraneParams) -> dic
         "membrane_completeness": np.round(completeness, 4).astype(np.float32),
         "membrane_arc": np.round(arc, 4).astype(np.float32),
         "membrane_pattern": find_pattern(completeness, arc, params),
-        "cytoplasm_od": np.round(baseline, 4).astype(np.float32),
+        "membrane_width_um": np.round(rays.width_px * mpp, 4).astype(np.float32),
+        "cytoplasm_od": np.round(rays.baseline_od, 4).astype(np.float32),
     }
 
 

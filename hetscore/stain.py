@@ -1,7 +1,8 @@
 """From RGB to optical density of hematoxylin and DAB.
 
-Comes in: uint8 RGB and the slide's white point. Goes out: two float32 images of optical density, base 10. Every pixel
-is computed alone, from tables, so the same pixel gives the same density in whatever tile it is read.
+Comes in: uint8 RGB and the slide's white point. Goes out: two float32 images of optical density, base 10, and
+a third of what neither stain explains. Every pixel is computed alone, from tables, so the same pixel gives the same
+density in whatever tile it is read.
 """
 
 from __future__ import annotations
@@ -108,6 +109,55 @@ def _apply_tables(rgb: Rgb, tables: NDArray[np.float32], hematoxylin: Image, dab
             red, green, blue = rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]
             hematoxylin[i, j] = tables[0, 0, red] + tables[0, 1, green] + tables[0, 2, blue]
             dab[i, j] = tables[1, 0, red] + tables[1, 1, green] + tables[1, 2, blue]
+
+
+def unmix_residual(rgb: Rgb, stain: Stain) -> Image:
+    """Optical density that neither stain explains, at each pixel.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, (h, w, 3)
+        Pixels.
+    stain : Stain
+        The slide's white point and stain vectors.
+
+    Returns
+    -------
+    ndarray of float32, (h, w)
+        Length of what `unmix` leaves over of the densities of the three channels, base 10, never negative.
+
+    Raises
+    ------
+    ValueError
+        If the two stains have the same color: nothing can be told apart then.
+
+    Notes
+    -----
+    The two stains span a plane, so what is left over is what stands out of it: ``|density . normal|``. The rounding of
+    gray levels alone gives about 0.001 on glass and 0.01 at a density of 1.
+    """
+    tables = (_plane_normal(stain.vectors)[:, None] * _density_table(stain.white)).astype(np.float32)
+    residual = np.empty(rgb.shape[:2], np.float32)
+    _apply_normal(np.ascontiguousarray(rgb), tables, residual)
+    return residual
+
+
+def _plane_normal(vectors: StainVectors) -> NDArray[np.float64]:
+    """Find the unit vector at right angles to both stains."""
+    normal = np.cross(vectors.hematoxylin, vectors.dab)
+    length = float(np.linalg.norm(normal))
+    if length == 0:
+        raise ValueError(f"hematoxylin {vectors.hematoxylin} and dab {vectors.dab} have the same color")
+    unit: NDArray[np.float64] = normal / length
+    return unit
+
+
+@njit(cache=True, nogil=True)
+def _apply_normal(rgb: Rgb, tables: NDArray[np.float32], residual: Image) -> None:
+    for i in range(rgb.shape[0]):
+        for j in range(rgb.shape[1]):
+            red, green, blue = rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]
+            residual[i, j] = abs(tables[0, red] + tables[1, green] + tables[2, blue])
 
 
 def find_white(rgb: Rgb) -> tuple[float, float, float]:

@@ -36,7 +36,7 @@ def _ragged(corners: list[int], start: int = 0) -> Cells:
 def _assert_same(one: Cells, other: Cells) -> None:
     for name in (*CELL_COLUMNS, "outline_xy", "outline_start"):
         left, right = getattr(one, name), getattr(other, name)
-        assert np.array_equal(left, right), name
+        np.testing.assert_array_equal(left, right, err_msg=name)
         assert left.dtype == right.dtype, name
 
 

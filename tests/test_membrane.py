@@ -6,17 +6,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import Polygon
+from shapely.affinity import rotate, scale
 
 from hetscore.config import load_model
 from hetscore.domain import CELL_COLUMNS, Cells, MembraneClass, MembranePattern, Tile, TileImage, TileLabels
 from hetscore.geometry import Box
 from hetscore.membrane import MembraneParams, find_pattern, longest_arc, measure_cells
 from hetscore.scoring.cell import classify_cells
+from hetscore.scoring.compartments import translocation_index
+from hetscore.scoring.guidelines import GUIDELINES
 from tests.drawings import STAIN, Image, distance, make_tile, paint
 
+BIOPSY = GUIDELINES["gastric-biopsy"]
 RING = ((0.0, 360.0),)
 U_SHAPE = ((5.0, 275.0),)
 """Three sides of a square: the apical side is free. Arcs end midway between two rays of 10 degrees."""
@@ -165,6 +170,125 @@ class TestExtent:
         assert cells.membrane_completeness[1] > 0.05
 
 
+WIDTHS = (0.64, 1.0, 2.14)
+"""Mean width of 1+, 2+ and 3+ lines (Scheel 2018)."""
+
+
+class TestWidth:
+    """How wide the line is at half its height, within 0.25 um: the classes differ by more."""
+
+    @pytest.mark.parametrize(("width", "mpp"), [(0.64, 0.25), (1.0, 0.25), (2.14, 0.25), (1.0, 0.5), (2.14, 0.5)])
+    @pytest.mark.parametrize("od", [0.2, 0.8])
+    def test_a_ring_is_as_wide_as_drawn(self, width: float, mpp: float, od: float) -> None:
+        """Pale or dark: half of whatever height there is, so the width is no second measure of the density."""
+        assert _measure(DrawnCell(width=width, od=od), mpp=mpp).membrane_width_um[0] == pytest.approx(width, abs=0.1)
+
+    @pytest.mark.parametrize("turn", [0, 30, 60, 110, 200, 290])
+    def test_a_turned_line_is_as_wide(self, turn: int) -> None:
+        """A stretch of 50 degrees, in whatever direction the pixels cut it."""
+        found = [_measure(DrawnCell(stained=((turn, turn + 50),), width=w)).membrane_width_um[0] for w in WIDTHS]
+        assert found == pytest.approx(WIDTHS, abs=0.1)
+
+    @pytest.mark.parametrize("shift", [0.05, 0.1, 0.15, 0.2])
+    def test_a_line_between_pixels_is_as_wide(self, shift: float) -> None:
+        """Wherever the line falls on the grid."""
+        cells = [DrawnCell(x=16 + shift, y=16 + shift / 2, width=w) for w in WIDTHS]
+        assert [_measure(cell).membrane_width_um[0] for cell in cells] == pytest.approx(WIDTHS, abs=0.1)
+
+    @pytest.mark.parametrize("turn", [0, 20, 45])
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_an_oval_cell_reads_a_little_wide(self, width: float, turn: float) -> None:
+        """Rays cut the sides of a cell twice as long as wide aslant: a tenth more, never less."""
+        found = measure_cells(*_draw_oval(10, 5, turn, width), STAIN).membrane_width_um[0]
+        assert width - 0.05 < found < 1.12 * width + 0.05
+
+    def test_neighbors_share_the_width_of_their_line(self) -> None:
+        """The line between two hazy cells is one line for both; 10 degrees aside, their borders are 0.2 um apart."""
+        left = DrawnCell(x=9, width=1.0, haze=0.1, stained=((0, 14), (346, 360)))
+        right = replace(left, x=23, stained=((166, 194),))
+        assert _measure(left, right).membrane_width_um == pytest.approx([1.2, 1.2], abs=0.1)
+
+    def test_brown_of_the_nucleus_does_not_widen_it(self) -> None:
+        """The cell's own cytoplasm lies between."""
+        assert _measure(DrawnCell(width=1.0, nucleus_dab=0.6)).membrane_width_um[0] == pytest.approx(1.0, abs=0.1)
+
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            DrawnCell(stained=NOWHERE),
+            DrawnCell(stained=NOWHERE, haze=0.5),
+            DrawnCell(stained=((4, 16),)),  # one ray
+            DrawnCell(width=5.0),  # clumps or haze, no line
+            DrawnCell(radius=4.0, width=2.14),  # the line runs into the nucleus
+        ],
+    )
+    def test_what_is_no_line_has_no_width(self, cell: DrawnCell) -> None:
+        """NaN, never 0."""
+        assert np.isnan(_measure(cell).membrane_width_um[0])
+
+    def test_three_rays_are_enough(self) -> None:
+        """A median needs three; 27 degrees of line hold the rays at 90, 100 and 110."""
+        cell = DrawnCell(stained=((86, 113),), width=1.0)
+        image, labels = _draw(cell)
+        assert measure_cells(image, labels, STAIN).membrane_width_um[0] == pytest.approx(1.0, abs=0.1)
+        assert np.isnan(measure_cells(image, labels, STAIN, MembraneParams(min_width_rays=4)).membrane_width_um[0])
+
+    def test_a_flat_profile_is_no_error(self) -> None:
+        """With a threshold of 0 every ray counts as stained, on blank glass too."""
+        image, labels = _draw(DrawnCell(stained=NOWHERE))
+        assert np.isnan(measure_cells(image, labels, STAIN, MembraneParams(stained_od=0.0)).membrane_width_um[0])
+
+
+def _draw_oval(long_um: float, short_um: float, turn: float, width: float) -> tuple[TileImage, TileLabels]:
+    """Draw an oval of these half axes with a line as wide everywhere."""
+    disc = shapely.Point(16, 16).buffer(1, 64)
+    cell, nucleus = (rotate(scale(disc, *axes), turn) for axes in ((long_um, short_um), (3.5, 2.2)))
+    fine, coarse = (
+        shapely.points(*((np.indices((side, side))[::-1] + 0.5) * 32 / side).astype(np.float64)) for side in (128, 64)
+    )
+    away = shapely.distance(fine, cell.exterior)
+    dab = 0.6 * np.clip((width / 2 - away) / 0.25 + 0.5, 0, 1)
+    nuclei, territories = (shapely.contains(shape, coarse).astype(np.int32) for shape in (nucleus, cell))
+    image = make_tile(paint(0.3 * shapely.contains(nucleus, fine), dab), mpp=0.25)
+    return image, TileLabels(nuclei, territories, np.full(1, 0.9), shrink=2)
+
+
+class TestCompartments:
+    """Where the brown lies."""
+
+    def test_a_nuclear_stain_is_told_from_a_membranous_one(self) -> None:
+        """Nearly all in the nucleus, a third everywhere, nothing in the nucleus."""
+        nuclear, even, ring = (
+            DrawnCell(stained=NOWHERE, nucleus_dab=0.5),
+            DrawnCell(stained=NOWHERE, haze=0.5),
+            DrawnCell(),
+        )
+        found = [float(translocation_index(_measure(cell))[0]) for cell in (nuclear, even, ring)]
+        assert found == pytest.approx([1, 1 / 3, 0], abs=0.05)
+
+    @pytest.mark.parametrize("stained", [NOWHERE, ONE_SIDE, U_SHAPE, RING])
+    def test_a_nuclear_stain_changes_neither_class_nor_pattern(self, stained: Arcs) -> None:
+        """The same membrane round a brown nucleus."""
+        model = load_model("watershed").membrane
+        plain, brown = (
+            classify_cells(_measure(DrawnCell(stained=stained, nucleus_dab=dab)), model, BIOPSY) for dab in (0.0, 0.5)
+        )
+        assert brown.membrane_class.tolist() == plain.membrane_class.tolist()
+        assert _pattern(brown) is _pattern(plain)
+
+    def test_a_color_of_neither_stain_is_left_over(self) -> None:
+        """The two stains leave nothing. Half of the red taken away is 0.301 more density, 0.523 of it out of plane."""
+        image, labels = _draw(DrawnCell(nucleus_dab=0.4))
+        redder = image.rgb.copy()
+        redder[..., 0] //= 2
+        found = [
+            float(measure_cells(TileImage(image.tile, rgb), labels, STAIN).nucleus_residual_od[0])
+            for rgb in (image.rgb, redder)
+        ]
+        assert found[0] < 0.005
+        assert found[1] == pytest.approx(0.301 * 0.523, abs=0.005)
+
+
 class TestUnscored:
     """What cannot be measured is never silently 0."""
 
@@ -182,7 +306,7 @@ class TestUnscored:
         """An unstained cell with a stretch of a strongly stained neighbor's line is at most 1+; a ring is 3+."""
         model = load_model("watershed").membrane
         cells = [_measure(DrawnCell(stained=arcs, od=0.9)) for arcs in (((0.0, 60.0),), RING)]
-        assert [classify_cells(cell, model).membrane_class[0] for cell in cells] == [1, 3]
+        assert [classify_cells(cell, model, BIOPSY).membrane_class[0] for cell in cells] == [1, 3]
 
     def test_measuring_does_not_classify(self) -> None:
         """What a measure means is decided in `scoring`."""

@@ -66,7 +66,7 @@ class TestMergeCells:
         one, many = merge_cells([whole], FRAGMENTS), merge_cells(dealt, FRAGMENTS)
 
         for name in CELL_COLUMNS:
-            assert np.array_equal(getattr(one, name), getattr(many, name)), name
+            np.testing.assert_array_equal(getattr(one, name), getattr(many, name), err_msg=name)
 
 
 class TestFindFragment:

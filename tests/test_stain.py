@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from hetscore.stain import Stain, StainVectors, find_white, optical_density, unmix, unmixing_matrix
-from tests.drawings import STAIN, VECTORS, WHITE, glass, paint
+from hetscore.stain import Stain, StainVectors, find_white, optical_density, unmix, unmix_residual, unmixing_matrix
+from tests.drawings import STAIN, VECTORS, WHITE, glass, paint, shine
 
 TILE = np.random.default_rng(1).integers(0, 256, (40, 50, 3)).astype(np.uint8)
 """Any pixels at all."""
@@ -88,6 +88,49 @@ class TestUnmix:
         doubled = StainVectors((1.284, 1.254, 0.894), VECTORS.dab)
         for one, other in zip(unmix(TILE, STAIN), unmix(TILE, Stain(WHITE, doubled)), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+class TestUnmixResidual:
+    """What neither stain explains."""
+
+    @pytest.mark.parametrize(
+        ("hematoxylin", "dab"), [(0.3, 0.0), (0.0, 0.6), (0.35, 0.1), (0.5, 0.5), (0.0, 1.2), (0.0, 0.0)]
+    )
+    def test_the_stains_leave_nothing(self, hematoxylin: float, dab: float) -> None:
+        """A pixel of the two stains, pure or mixed, is explained up to the rounding of its gray levels."""
+        rgb = paint(np.array([[hematoxylin]]), np.array([[dab]]))
+        lost = np.log10((rgb[0, 0] + 1.5) / (rgb[0, 0] + 0.5))
+
+        assert 0 <= unmix_residual(rgb, STAIN)[0, 0] <= np.linalg.norm(lost)
+
+    @pytest.mark.parametrize("density", [0.25, 0.5, 1.0])
+    def test_a_third_color_leaves_what_stands_out_of_the_plane(self, density: float) -> None:
+        """With red and green for stains, all blue is left over, and of eosin's color its blue part."""
+        primary = Stain(WHITE, StainVectors(hematoxylin=(2.0, 0.0, 0.0), dab=(0.5, 3.0, 0.0)))
+        colors = np.array([[[0.0, 0.0, 1.0], [0.6, 0.0, 0.8], [1.0, 0.0, 0.0]]])
+
+        found = unmix_residual(shine(density * colors), primary)
+
+        assert found[0] == pytest.approx([density, 0.8 * density, 0.0], abs=0.02)
+
+    def test_it_is_the_length_of_what_unmixing_leaves(self) -> None:
+        """The densities of the channels less those of the two stains, of any pixel."""
+        stains = np.array([VECTORS.hematoxylin, VECTORS.dab])
+        stains /= np.linalg.norm(stains, axis=1, keepdims=True)
+        fitted = np.stack(unmix(TILE, STAIN), axis=-1) @ stains
+
+        left = np.linalg.norm(optical_density(TILE, WHITE) - fitted, axis=-1)
+
+        np.testing.assert_allclose(unmix_residual(TILE, STAIN), left, atol=1e-5)
+
+    def test_glass_is_zero(self) -> None:
+        """The slide's own white leaves nothing."""
+        assert not unmix_residual(glass(3, 4), STAIN).any()
+
+    def test_one_color_for_both_stains_is_refused(self) -> None:
+        """They span no plane to stand out of."""
+        with pytest.raises(ValueError, match="have the same color"):
+            unmix_residual(TILE, Stain(WHITE, StainVectors((0.5, 0.25, 0.25), (1.0, 0.5, 0.5))))
 
 
 class TestUnmixingMatrix:

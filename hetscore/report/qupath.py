@@ -41,8 +41,10 @@ MEASUREMENTS: dict[str, tuple[str, int]] = {
     "Membrane completeness": ("membrane_completeness", 3),
     "Membrane longest arc": ("membrane_arc", 3),
     "Membrane pattern": ("membrane_pattern", 0),
+    "Membrane width µm": ("membrane_width_um", 2),
     "Cytoplasm OD": ("cytoplasm_od", 3),
     "Nucleus OD": ("nucleus_od", 3),
+    "Nucleus residual OD": ("nucleus_residual_od", 3),
     "Nucleus area µm^2": ("nucleus_area_um2", 1),
 }
 """Name in QuPath -> (column of `Cells`, decimals). What could not be measured is left out, as QuPath itself does."""
