@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow lint samples calibrate clean
+.PHONY: setup demo test test-fast test-slow lint samples calibrate rules bench clean
 
 setup: $(READY)
 
@@ -37,6 +37,12 @@ samples: setup  ## draw slides_sample anew
 
 calibrate: setup  ## fit models/watershed from the development data beside the repository
 	$(BIN)/python scripts/calibrate_default.py --data ../shared/data
+
+rules: setup  ## write docs/rules.md anew from the tables
+	$(BIN)/hetscore rules show --markdown > docs/rules.md
+
+bench: setup  ## how the time of the cluster rules grows with the number of cells
+	$(BIN)/python scripts/bench_clusters.py
 
 clean:
 	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -53,6 +53,8 @@ class HandRow:
     status: str
     status_rule: str
     status_text: str
+    low: str = ""
+    """HER2-low and its kin; breast only, never part of score or status."""
     fragments: int
     fragments_with_tumor: int
     score_2plus_or_3plus: int
@@ -163,6 +165,7 @@ def _make_row(case: CountedCase, judged: HandCase, changes: dict[str, PairChange
         status=judged.status.value,
         status_rule=judged.status_decision.rule,
         status_text=judged.status_decision.text,
+        low=judged.low.value if judged.low else "",
         fragments=judged.tally.total,
         fragments_with_tumor=judged.tally.with_tumor,
         score_2plus_or_3plus=judged.tally.positive,

@@ -77,6 +77,7 @@ def read_counts(path: Path, guideline: Guideline, ish_counts: Path | None = None
     """
     faults = Faults()
     rows = _read_file(path, COLUMNS, "fragment", faults)
+    _check_timepoints(rows, faults)
     cases = {
         key: _make_case(key, members, guideline, faults)
         for key, members in group_rows(rows, "case_id", "timepoint").items()
@@ -92,6 +93,14 @@ def _read_file(path: Path, columns: Sequence[Column], one_row: str, faults: Faul
         faults.add(str(path), f"no such file; expected a comma-separated table with one row a {one_row}")
         return []
     return read_rows(path, columns, faults, one_row=one_row)
+
+
+def _check_timepoints(rows: Sequence[Row], faults: Faults) -> None:
+    for (case_id,), members in group_rows(rows, "case_id").items():
+        silent = [row for row in members if "timepoint" not in row.values and row.is_whole]
+        if silent and any("timepoint" in row.values for row in members):
+            what = f"timepoint is empty, but other rows of case {case_id} have one; expected it in all or none"
+            faults.add(silent[0].where, f"{what}. Fill it in.")
 
 
 def _make_case(key: tuple[Any, ...], rows: Sequence[Row], guideline: Guideline, faults: Faults) -> CountedCase:
@@ -130,9 +139,10 @@ def _make_fragment(row: Row, guideline: Guideline, faults: Faults) -> HandFragme
     """Make one fragment; of its faults the first is told, since the others may follow from it."""
     values = row.values
     nothing = HandFragment(values["fragment"], has_tumor=False)
-    fault = _find_fault(values)
+    fault = _find_fault(values) if row.is_whole else None
     if fault:
         faults.add(row.where, fault)
+    if fault or not row.is_whole:
         return nothing
     counts = _counts(values)
     n_tumor = values.get("tumor_cells", sum(counts or ()) + values.get("unscored", 0))

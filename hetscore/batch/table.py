@@ -50,6 +50,8 @@ class Row:
 
     where: str
     values: Mapping[str, Any]
+    is_whole: bool = True
+    """Whether every filled cell could be read; where not, what seems to be missing may be what could not."""
 
 
 def read_rows(
@@ -123,6 +125,7 @@ def _read_row(where: str, cells: Mapping[str | None, Any], columns: Sequence[Col
     if None in cells:
         faults.add(where, "more cells than columns; expected one cell a column. Quote cells that hold commas.")
     values = {}
+    n_unreadable = 0
     for column in columns:
         text = (cells.get(column.name) or "").strip()
         if not text and column.is_required:
@@ -133,7 +136,8 @@ def _read_row(where: str, cells: Mapping[str | None, Any], columns: Sequence[Col
             values[column.name] = column.read(text)
         except ValueError as error:
             faults.add(where, f"{column.name} {text!r}: {error}")
-    return Row(where, values)
+            n_unreadable += 1
+    return Row(where, values, is_whole=not n_unreadable)
 
 
 def group_rows(rows: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]]:

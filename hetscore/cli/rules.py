@@ -35,14 +35,14 @@ def show(
 ) -> None:
     """Show tables with the sentence and source of every row."""
     from hetscore.errors import UsageError
-    from hetscore.scoring.rulebook import RULEBOOK, to_markdown
+    from hetscore.scoring.rulebook import RULEBOOK, book_markdown, to_markdown
 
     for name in names or ():
         if name not in RULEBOOK:
             raise UsageError(f"rules show: {name!r} is not a table; expected one of {', '.join(RULEBOOK)}.")
     entries = [RULEBOOK[name] for name in names or RULEBOOK]
     if markdown:
-        typer.echo("\n".join(to_markdown(entry) for entry in entries), nl=False)
+        typer.echo("\n".join(to_markdown(entry) for entry in entries) if names else book_markdown(), nl=False)
         return
     for entry in entries:
         _print_entry(entry)

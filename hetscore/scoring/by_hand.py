@@ -23,12 +23,14 @@ from hetscore.domain import (
     IshReading,
 )
 from hetscore.errors import UsageError
+from hetscore.scoring.descriptors import describe_low
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
 from hetscore.scoring.heterogeneity import (
     ALL_OVEREXPRESSED,
     NOT_COUNTED,
     SOME_NEGATIVE,
     FragmentTally,
+    add_counts,
     count_fragments,
     decide,
     refuse_label,
@@ -75,6 +77,8 @@ class HandCase:
     """Empty unless the cells of every tumor fragment were counted."""
     indices: Indices | None
     """None unless the cells of every tumor fragment were counted."""
+    low: Decision | None
+    """HER2-low and its kin; None unless the guideline is of breast."""
     flags: tuple[str, ...]
 
 
@@ -130,6 +134,7 @@ def score_by_hand(
         tally=count_fragments(scored),
         cutoff_sweep=sweep_cutoffs(counted),
         indices=summarize_indices(counted) if counted else None,
+        low=describe_low(score, reading.result, add_counts(counted)) if guideline.organ == "breast" else None,
         flags=flag_ish(score, reading, status),
     )
 
@@ -223,8 +228,7 @@ def _score_case(
             f"case {case_id}: {len(voting)} fragments with tumor, not all counted; expected counts, because"
             f" {guideline.name} scores the share of all tumor cells. Count their cells, or give one row for the case."
         )
-    none, faint, moderate, strong = (sum(column) for column in zip(*(f.counts for f in voting), strict=True))
-    return decide_score(guideline, (none, faint, moderate, strong), (0, 0, 0))
+    return decide_score(guideline, add_counts(voting), (0, 0, 0))
 
 
 def _label(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData, IshReading
+from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData
 from hetscore.flags import FLAGS, Severity
 from hetscore.scoring.descriptors import describe_low
-from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
-from hetscore.scoring.heterogeneity import literal_label, sweep_cutoffs
+from hetscore.scoring.guidelines import Clusters, Guideline, decide_score
+from hetscore.scoring.heterogeneity import add_counts, literal_label, sweep_cutoffs
 from hetscore.scoring.indices import summarize_indices
 from hetscore.scoring.ish import read_ish
 from hetscore.scoring.patterns import find_pattern
@@ -116,23 +116,8 @@ def score_case(
         flags=tuple(sorted(flags)),
         indices=summarize_indices(ordered),
         pattern=find_pattern(ordered)[1],
-        low=_describe_low(guideline, score, reading, ordered),
+        low=describe_low(score, reading.result, add_counts(ordered)) if guideline.organ == "breast" else None,
     )
-
-
-def _describe_low(
-    guideline: Guideline, score: Her2Score | None, reading: IshReading, fragments: Sequence[FragmentScore]
-) -> Decision | None:
-    """Name HER2-low and its kin where the guideline is of breast, for which alone they are defined."""
-    if guideline.organ != "breast":
-        return None
-    return describe_low(score, reading.result, _add_counts(fragments))
-
-
-def _add_counts(fragments: Sequence[FragmentScore]) -> Counts:
-    """Count the scored tumor cells of all voting fragments."""
-    none, faint, moderate, strong = (sum(f.counts[c] for f in fragments if f.is_assessable) for c in range(4))
-    return none, faint, moderate, strong
 
 
 def _score_fragments(
@@ -155,7 +140,7 @@ def _score_fragments(
         return None, Decision("not-assessable", "no-tumor", FLAGS["no-tumor"].text)
     faint, moderate, strong = (max(column) for column in zip(*(f.largest_cluster for f in voting), strict=True))
     clusters: Clusters = (faint, moderate, strong)
-    score, decision = decide_score(guideline, _add_counts(voting), clusters)
+    score, decision = decide_score(guideline, add_counts(voting), clusters)
     if n_failed_tiles and score < Her2Score.THREE_PLUS:
         return None, _refuse_unread(score, n_failed_tiles)
     return score, decision

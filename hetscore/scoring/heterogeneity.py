@@ -17,6 +17,7 @@ from hetscore.domain import (
     Her2Score,
     Her2Status,
 )
+from hetscore.scoring.guidelines import Counts
 
 CUTOFFS = tuple(range(30, 101, 10))
 """Percent. Published cut-offs of HER2 heterogeneity run from 30 to 100 % (Yagi S et al., Gastric Cancer
@@ -179,6 +180,12 @@ def sweep_cutoffs(fragments: Sequence[FragmentScore]) -> tuple[CutoffRow, ...]:
         )
         for cutoff in CUTOFFS
     )
+
+
+def add_counts(fragments: Sequence[FragmentScore]) -> Counts:
+    """Count the scored tumor cells of class 0, 1+, 2+, 3+ of all voting fragments together."""
+    none, faint, moderate, strong = (sum(f.counts[c] for f in fragments if f.is_assessable) for c in range(4))
+    return none, faint, moderate, strong
 
 
 def count_fragments(fragments: Sequence[FragmentScore]) -> FragmentTally:

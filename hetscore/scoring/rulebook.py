@@ -63,6 +63,16 @@ def to_markdown(entry: RuleEntry) -> str:
     return "\n".join(lines)
 
 
+def book_markdown() -> str:
+    """Write the whole book as one Markdown page; docs/rules.md is this, written down by `make rules`."""
+    head = (
+        "# The rules\n\nEvery table by which hetscore decides, made from the tables themselves by `make rules`: do not"
+        " edit this page.\nA tumor cell of at least 2+ is one of 2+ or 3+: counts are cumulative, so that a stronger"
+        " cell never lowers a score.\n"
+    )
+    return "\n".join([head, *(to_markdown(entry) for entry in RULEBOOK.values())])
+
+
 def _line(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
@@ -213,6 +223,22 @@ def _resistance_entry() -> RuleEntry:
     )
 
 
+def _subtype_entry() -> RuleEntry:
+    words = {True: "positive", False: "negative", None: "not known"}
+    rows = tuple(
+        (row.name, "; ".join(f"ER {words[er]}, PgR {words[pgr]}" for er, pgr in row.receptors), row.text)
+        for row in pairs.RECEPTOR_SUBTYPES
+    )
+    return RuleEntry(
+        name="receptor-subtype",
+        kind="paired samples",
+        organ="breast",
+        citation="Bon G et al., J Exp Clin Cancer Res 2020;39:279",
+        notes=(f"A receptor is positive from {float(pairs.RECEPTOR_POSITIVE):g} % of the tumor cells.",),
+        tables=(RuleTable("Subtype: exactly one row holds", ("row", "receptors", "sentence"), rows),),
+    )
+
+
 def _low_entry() -> RuleEntry:
     rows = tuple(
         (row.name, _scores(row.scores), _results(row.ish), _stained(row.stained), row.value, row.text)
@@ -275,7 +301,7 @@ def _heterogeneity_entry() -> RuleEntry:
             RuleTable("Literal label: the first row that holds decides", ("row", "label", "sentence"), labels),
             RuleTable(
                 "Pattern, descriptive: the first row that holds decides",
-                ("row", "pattern", "sentence", "source"),
+                ("row", "pattern", "sentence"),
                 patterns,
             ),
         ),
@@ -306,6 +332,7 @@ RULEBOOK: Mapping[str, RuleEntry] = _gather(
         _loss_entry(pairs.LOSS_OF_POSITIVITY),
         _loss_entry(pairs.LOSS_OF_OVEREXPRESSION),
         _resistance_entry(),
+        _subtype_entry(),
         _low_entry(),
         _magnification_entry(),
     )
