@@ -89,7 +89,8 @@ def score_fragment(
     counts = _count_classes(tumor)
     clusters = _measure_clusters(tumor)
     negative = _label_negative(tumor)
-    refusal = _refuse(tumor, sum(counts), params)
+    n_links, n_link_steps = _count_links(tumor)
+    refusal = _refuse(tumor, sum(counts), clusters[0], params)
     if refusal and fragment.n_failed_tiles:
         refusal = _not_assessable("failed-tiles", _tell_failed(fragment.n_failed_tiles))
     score, decision = (None, refusal) if refusal else decide_score(guideline, counts, clusters)
@@ -111,13 +112,15 @@ def score_fragment(
             *_flag_fragment(len(tumor), counts, clusters, guideline, params),
         ),
         negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
+        n_links=n_links,
+        n_link_steps=n_link_steps,
     )
 
 
 def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
     """Take the tumor cells, in reading order whatever the order of `cells`, and link them."""
     rows = np.flatnonzero(cells.is_tumor)
-    rows = rows[np.lexsort((cells.membrane_class[rows], cells.x[rows], cells.y[rows]))]
+    rows = rows[_reading_order(cells.x[rows], cells.y[rows], cells.membrane_class[rows])]
     x, y = cells.x[rows], cells.y[rows]
     return _Tumor(
         x=x,
@@ -128,6 +131,16 @@ def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
     )
 
 
+def _reading_order(x: NDArray[np.float64], y: NDArray[np.float64], tie: NDArray[np.int8]) -> NDArray[np.intp]:
+    """Sort by y, then x, then `tie`: as lexsort does, which takes three times as long where few heights are equal."""
+    order = np.argsort(y)
+    is_same = np.diff(y[order]) == 0
+    tied = np.union1d(np.flatnonzero(is_same), np.flatnonzero(is_same) + 1)
+    rows = order[tied]
+    order[tied] = rows[np.lexsort((tie[rows], x[rows], y[rows]))]
+    return order
+
+
 def _count_classes(tumor: _Tumor) -> Counts:
     none, faint, moderate, strong = (int(np.count_nonzero(tumor.membrane_class == c)) for c in range(4))
     return none, faint, moderate, strong
@@ -136,10 +149,17 @@ def _count_classes(tumor: _Tumor) -> Counts:
 def _measure_clusters(tumor: _Tumor) -> Clusters:
     """Size of the largest connected cluster of at least 1+, 2+, 3+."""
     faint, moderate, strong = (
-        largest_cluster(len(tumor), tumor.edges, tumor.membrane_class >= least)
+        largest_cluster(tumor.edges, tumor.membrane_class >= least)
         for least in (MembraneClass.FAINT, MembraneClass.MODERATE, MembraneClass.STRONG)
     )
     return faint, moderate, strong
+
+
+def _count_links(tumor: _Tumor) -> tuple[int, int]:
+    """Count the pairs of linked scored cells, and their differences in class."""
+    first, second = (tumor.membrane_class[ends] for ends in tumor.edges.T)
+    is_scored = (first >= MembraneClass.NEGATIVE) & (second >= MembraneClass.NEGATIVE)
+    return int(np.count_nonzero(is_scored)), int(np.abs(first - second)[is_scored].sum(dtype=np.int64))
 
 
 def _tell_failed(n_tiles: int) -> str:
@@ -147,14 +167,17 @@ def _tell_failed(n_tiles: int) -> str:
     return f"{tiles} of the fragment could not be read, and the rest holds too little tumor to judge by."
 
 
-def _refuse(tumor: _Tumor, n_scored: int, params: FragmentParams) -> Decision | None:
+def _refuse(tumor: _Tumor, n_scored: int, stained_cluster: int, params: FragmentParams) -> Decision | None:
     """Say why the fragment cannot be judged; None where it can."""
     least, least_cluster = params.min_tumor_cells, params.min_tumor_cluster
     if len(tumor) < least:
         return _not_assessable("no-tumor", f"Fewer than {least} tumor cells ({len(tumor)} found).")
     if n_scored < least:
         return _not_assessable("few-scored", f"Fewer than {least} tumor cells could be scored ({n_scored} were).")
-    cluster = largest_cluster(len(tumor), tumor.edges, np.ones(len(tumor), np.bool_))
+    # the largest cluster of all cells is no smaller than that of the stained ones, so it is rarely looked for
+    cluster = stained_cluster
+    if cluster < least_cluster:
+        cluster = largest_cluster(tumor.edges, np.ones(len(tumor), np.bool_))
     if cluster < least_cluster:
         return _not_assessable("scattered-tumor", f"No {least_cluster} tumor cells are connected (largest: {cluster}).")
     return None
