@@ -219,7 +219,8 @@ def _find_contradiction(fragment: HandFragment, guideline: Guideline) -> str | N
         return "tumor cells, but none with a class, and no score; expected a score. Give it, or count the classes."
     lowest, highest = bound_score(fragment, guideline)
     allowed = lowest.label if lowest is highest else f"{lowest.label} to {highest.label}"
-    if fragment.score is None and lowest is not highest:
+    # 0 or 1+ may stay open: often another fragment scores the case, and both are below 2+
+    if fragment.score is None and lowest is not highest and highest >= Her2Score.TWO_PLUS:
         return (
             f"the counts allow {allowed} by {guideline.name}, which asks for connected cells; expected one score."
             f" Give score, or the largest connected clusters in {', '.join(CLUSTERS)}."

@@ -153,6 +153,8 @@ class FragmentScore:
     """None where no tumor cell was scored, or no image was measured."""
     membrane_width_um: float | None = None
     """Median width of the membrane line of the tumor cells of 1+ or more; None where none could be measured."""
+    magnification: Decision | None = None
+    """At which objectives such a line is seen; None where none was measured. Never part of the score."""
 
     @property
     def n_overexpressed(self) -> int:

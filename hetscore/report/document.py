@@ -18,6 +18,10 @@ POSITION_DECIMALS = 1
 """Level-0 pixels: a tenth of a pixel is far below what an outline is worth."""
 MPP_DECIMALS = 6
 """Microns: 1e-6 um over a slide of 1e5 pixels is a tenth of a micron."""
+OD_DECIMALS = 4
+"""Of optical density: one gray level of 256 is 0.002 or more."""
+WIDTH_DECIMALS = 2
+"""Microns: a pixel is 0.25 um."""
 INDEX_DECIMALS = 4
 """Of H-score and entropies: one cell in 5,000 moves none of them by less."""
 PERCENT_DECIMALS = 2

@@ -18,7 +18,14 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter
 
 from hetscore.domain import CaseResult, Fragment, FragmentRole, FragmentScore
-from hetscore.report.document import AREA_DECIMALS, PERCENT_DECIMALS, POSITION_DECIMALS, CaseDocument
+from hetscore.report.document import (
+    AREA_DECIMALS,
+    OD_DECIMALS,
+    PERCENT_DECIMALS,
+    POSITION_DECIMALS,
+    WIDTH_DECIMALS,
+    CaseDocument,
+)
 from hetscore.report.reading import read_validated
 
 FRAGMENTS_FILE = "fragments.csv"
@@ -52,6 +59,16 @@ class FragmentRow:
     largest_cluster_2plus: int | None = None
     largest_cluster_3plus: int | None = None
     largest_negative_cluster: int | None = None
+    membrane_od: float | None = None
+    cytoplasm_od: float | None = None
+    nucleus_od: float | None = None
+    residual_od: float | None = None
+    """Mean DAB density of the scored tumor cells by compartment, and what neither stain explains over the nucleus."""
+    translocation_index: float | None = None
+    """Share of the nucleus in nucleus, membrane and cytoplasm together."""
+    membrane_width_um: float | None = None
+    membrane_seen_at: str = ""
+    """Objectives at which a line of that width is seen."""
     x: float | None = None
     y: float | None = None
     """Middle of the fragment's bounds, level-0 pixels."""
@@ -82,6 +99,10 @@ class CaseRow:
     percent_overexpressed: float | None
     """2+ or 3+, of the scored tumor cells of voting fragments; None without any."""
     largest_negative_cluster: int | None
+    pattern: str | None
+    """How overexpressing and other tumor cells are mixed; None where no fragment votes."""
+    h_score: float | None
+    """0 to 300; None where no fragment votes."""
     flags: str
     """Names, separated by spaces."""
     reason: str
@@ -145,7 +166,7 @@ def read_fragment_rows(path: Path) -> tuple[FragmentRow, ...]:
 
 def case_row(document: CaseDocument) -> CaseRow:
     """Make a case's row of cases.csv from its case.json."""
-    by_class = document.cells.by_class
+    by_class, mixed = document.cells.by_class, document.heterogeneity
     return CaseRow(
         case_id=document.case_id,
         label=document.label,
@@ -160,6 +181,8 @@ def case_row(document: CaseDocument) -> CaseRow:
         unscored=document.cells.unscored,
         percent_overexpressed=_percent(by_class["2+"] + by_class["3+"], sum(by_class.values())),
         largest_negative_cluster=document.evidence.largest_negative_cluster,
+        pattern=mixed.pattern.value if mixed and mixed.pattern else None,
+        h_score=mixed.indices.h_score if mixed and mixed.indices else None,
         flags=" ".join(document.flags),
         reason=document.reason,
     )
@@ -238,8 +261,20 @@ def _score_columns(score: FragmentScore) -> dict[str, Any]:
         "largest_cluster_2plus": score.largest_cluster[1],
         "largest_cluster_3plus": score.largest_cluster[2],
         "largest_negative_cluster": max((c.n_cells for c in score.negative_clusters), default=0),
+        **_compartment_columns(score),
         "flags": " ".join(score.flags),
     }
+
+
+def _compartment_columns(score: FragmentScore) -> dict[str, Any]:
+    """Columns that describe where the stain lies; none of them is part of the score."""
+    columns: dict[str, Any] = {}
+    if score.compartments is not None:
+        names = ("membrane_od", "cytoplasm_od", "nucleus_od", "residual_od", "translocation_index")
+        columns = {name: round(getattr(score.compartments, name), OD_DECIMALS) for name in names}
+    if score.membrane_width_um is not None:
+        columns["membrane_width_um"] = round(score.membrane_width_um, WIDTH_DECIMALS)
+    return columns | {"membrane_seen_at": score.magnification.value if score.magnification else ""}
 
 
 def _percent(part: int, whole: int) -> float | None:

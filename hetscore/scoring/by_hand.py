@@ -23,6 +23,7 @@ from hetscore.domain import (
     IshReading,
 )
 from hetscore.errors import UsageError
+from hetscore.scoring.case import CaseParams
 from hetscore.scoring.descriptors import describe_low
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
 from hetscore.scoring.heterogeneity import (
@@ -109,7 +110,8 @@ def score_by_hand(
     ------
     UsageError
         If what was noted of a fragment does not settle its score or contradicts it, if several fragments without counts
-        are to be scored by a share of all tumor cells, or if the ISH numbers are impossible.
+        are to be scored by a share of all tumor cells, or if the ISH numbers are impossible. Whether a fragment is 0 or
+        1+ may stay open as long as another scores the case.
 
     Notes
     -----
@@ -135,8 +137,18 @@ def score_by_hand(
         cutoff_sweep=sweep_cutoffs(counted),
         indices=summarize_indices(counted) if counted else None,
         low=describe_low(score, reading.result, add_counts(counted)) if guideline.organ == "breast" else None,
-        flags=flag_ish(score, reading, status),
+        flags=tuple(sorted({*flag_ish(score, reading, status), *_flag_sampling(scored, counted, guideline)})),
     )
+
+
+def _flag_sampling(
+    scored: Sequence[FragmentScore], counted: Sequence[FragmentScore], guideline: Guideline
+) -> tuple[str, ...]:
+    """Flag too few fragments or cells, as of a slide; a resection is not a sample of fragments."""
+    n_tumor = sum(f.n_tumor for f in counted)
+    has_few_cells = 0 < n_tumor < CaseParams.min_tumor_cells
+    is_limited = 0 < count_fragments(scored).with_tumor < CaseParams.min_tumor_fragments or has_few_cells
+    return ("limited-sampling",) if is_limited and guideline.specimen == "biopsy" else ()
 
 
 def bound_score(fragment: HandFragment, guideline: Guideline) -> tuple[Her2Score, Her2Score]:
@@ -206,12 +218,19 @@ def _decide_fragment(fragment: HandFragment, guideline: Guideline) -> tuple[Her2
         )
     if given is not None:
         return given, Decision(given.label, "given-score", f"Fragment {fragment.name} was scored {given.label}.")
-    if lowest is not highest or fragment.counts is None:
-        raise UsageError(
-            f"fragment {fragment.name}: its counts allow {lowest.label} to {highest.label} by {guideline.name};"
-            " expected one score. Give the score, or the sizes of the largest connected clusters."
-        )
+    if fragment.counts is None or (lowest is not highest and highest >= Her2Score.TWO_PLUS):
+        raise _unsettled(f"fragment {fragment.name}", lowest, highest, guideline)
+    if lowest is not highest:
+        text = f"Fragment {fragment.name} scores 0 or 1+: whether 5 of its stained cells are connected was not noted."
+        return lowest, Decision(lowest.label, "low-unsettled", text)
     return decide_score(guideline, fragment.counts, _bound_clusters(fragment.counts, fragment.clusters)[0])
+
+
+def _unsettled(what: str, lowest: Her2Score, highest: Her2Score, guideline: Guideline) -> UsageError:
+    return UsageError(
+        f"{what}: the counts allow {lowest.label} to {highest.label} by {guideline.name}; expected one score."
+        " Give the score, or the sizes of the largest connected clusters."
+    )
 
 
 def _score_case(
@@ -221,8 +240,10 @@ def _score_case(
     if not voting:
         return None, Decision("not-assessable", "no-tumor", "No fragment holds tumor.")
     if len(voting) == 1 or all(row.n_cluster is not None for row in guideline.criteria):
-        highest = max(voting, key=lambda f: f.score or 0)
-        return highest.score, highest.decision
+        decisive = max(voting, key=lambda f: f.score or 0)
+        if any(f.decision.rule == "low-unsettled" for f in voting) and decisive.score is Her2Score.ZERO:
+            raise _unsettled(f"case {case_id}", Her2Score.ZERO, Her2Score.ONE_PLUS, guideline)
+        return decisive.score, decisive.decision
     if not all(f.counts for f in fragments if f.has_tumor):
         raise UsageError(
             f"case {case_id}: {len(voting)} fragments with tumor, not all counted; expected counts, because"

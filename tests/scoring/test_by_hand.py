@@ -86,6 +86,16 @@ class TestScore:
         blocks = [HandFragment("1", counts=(91, 0, 0, 9)), HandFragment("2", counts=(89, 0, 0, 11))]
         assert _score(*blocks, guideline="gastric-resection").score is S3
 
+    def test_0_or_1plus_may_stay_open_where_another_fragment_decides(self) -> None:
+        """Twelve faint cells, connected or not, change nothing beside a fragment of 3+; alone they must be settled."""
+        faint = HandFragment("faint", counts=(170, 12, 0, 0))
+        case = _score(HandFragment("strong", score=S3), faint)
+        assert (case.score, case.label, case.tally.positive) == (S3, CaseLabel.HETERO, 1)
+        with pytest.raises(
+            UsageError, match=r"case A: the counts allow 0 to 1\+ by gastric-biopsy; expected one score"
+        ):
+            _score(faint)
+
     def test_without_tumor_nothing_is_scored(self) -> None:
         """No tumor is not score 0."""
         case = _score(HandFragment("1", has_tumor=False), HandFragment("2", has_tumor=False))
@@ -95,8 +105,8 @@ class TestScore:
     @pytest.mark.parametrize(
         ("fragment", "fault"),
         [
-            (HandFragment("7", counts=(90, 0, 0, 9)), "fragment 7: its counts allow 0 to 3[+] by gastric-biopsy"),
-            (HandFragment("7"), "fragment 7: its counts allow 0 to 3[+] by gastric-biopsy"),
+            (HandFragment("7", counts=(90, 0, 0, 9)), "fragment 7: the counts allow 0 to 3[+] by gastric-biopsy"),
+            (HandFragment("7"), "fragment 7: the counts allow 0 to 3[+] by gastric-biopsy"),
             (HandFragment("7", score=S3, counts=(9, 0, 0, 4)), r"score 3\+, but its counts give 0 by gastric-biopsy"),
             (HandFragment("7", score=S0, counts=(9, 0, 0, 9), clusters=(9, 9, 9)), "score 0, but its counts give 3"),
         ],
@@ -161,6 +171,14 @@ class TestLabel:
             other.status,
             other.indices,
         )
+
+
+@pytest.mark.parametrize(("n_fragments", "flags"), [(0, ()), (1, ("limited-sampling",)), (4, ())])
+def test_few_fragments_are_flagged(n_fragments: int, flags: tuple[str, ...]) -> None:
+    """One tumor fragment can be homo, but says little of the tumor; of a resection there is but one."""
+    fragments = [HandFragment(str(k), score=S3, counts=(0, 0, 0, 100)) for k in range(n_fragments)]
+    assert _score(*fragments, ish=IshData()).flags == flags
+    assert _score(*fragments, ish=IshData(), guideline="gastric-resection").flags == ()
 
 
 def test_low_is_said_of_breast_alone() -> None:
