@@ -51,6 +51,9 @@ _ROWS = (
         " reports; below 30 % of the nuclei this had no effect on prognosis.",
     ),
     Flag("sub-cluster-stain", Severity.NOTE, "Stained tumor cells exist that do not form a cluster of five."),
+    Flag(
+        "nuclear-stain", Severity.CAUTION, "The DAB lies over the nuclei rather than on the membranes: check the stain."
+    ),
     Flag("upscored", Severity.NOTE, "The second sample of the pair scores higher than the first."),
     Flag("uncalibrated", Severity.CAUTION, "No site calibration: the label is provisional."),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),

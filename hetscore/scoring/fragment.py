@@ -23,6 +23,8 @@ from hetscore.scoring.clusters import (
     largest_cluster,
     link_cells,
 )
+from hetscore.scoring.compartments import has_nuclear_stain, measure_compartments, measure_width
+from hetscore.scoring.descriptors import describe_width
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
 
 
@@ -94,6 +96,7 @@ def score_fragment(
     if refusal and fragment.n_failed_tiles:
         refusal = _not_assessable("failed-tiles", _tell_failed(fragment.n_failed_tiles))
     score, decision = (None, refusal) if refusal else decide_score(guideline, counts, clusters)
+    compartments, width_um = measure_compartments(cells), measure_width(cells)
     return FragmentScore(
         fragment=fragment.id,
         slide=fragment.slide,
@@ -110,10 +113,14 @@ def score_fragment(
         flags=(
             *(("failed-tiles",) if fragment.n_failed_tiles else ()),
             *_flag_fragment(len(tumor), counts, clusters, guideline, params),
+            *(("nuclear-stain",) if compartments and has_nuclear_stain(compartments) else ()),
         ),
         negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
         n_links=n_links,
         n_link_steps=n_link_steps,
+        compartments=compartments,
+        membrane_width_um=width_um,
+        magnification=describe_width(width_um),
     )
 
 

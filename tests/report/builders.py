@@ -12,6 +12,7 @@ from hetscore.domain import (
     CaseResult,
     CaseScore,
     Cells,
+    Compartments,
     Coverage,
     CutoffRow,
     Decision,
@@ -21,6 +22,7 @@ from hetscore.domain import (
     FragmentScore,
     Her2Score,
     Her2Status,
+    Indices,
     IshReading,
     IshResult,
     Level,
@@ -114,6 +116,8 @@ def small_score() -> CaseScore:
             ),
         ),
         flags=("uncalibrated", "limited-sampling"),
+        indices=Indices(150.0, 1.5, 0.75, 0.625, 1.25, 2.5, 0.75, None),
+        pattern=Decision("fragment", "whole-fragment", "One tumor fragment scores below 2+ while another does not."),
     )
 
 
@@ -133,6 +137,9 @@ def small_fragment_scores() -> tuple[FragmentScore, ...]:
             score=Her2Score.THREE_PLUS,
             decision=Decision("3+", "cluster-3plus", "A cluster of at least 5 tumor cells stains strongly."),
             negative_clusters=(),
+            compartments=Compartments(12, 0.5, 0.125, 0.0625, 0.01, 0.09),
+            membrane_width_um=1.625,
+            magnification=Decision("x2.5-5", "thick-line", "Such a line is seen at x2.5 to x5."),
         ),
         FragmentScore(
             fragment=2,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hetscore.domain import CaseLabel, CaseResult
+from hetscore.domain import CaseLabel, CaseResult, Decision, IshReading, IshResult
 from hetscore.errors import UsageError
 from hetscore.flags import FLAGS
 from hetscore.report import html, write_case
@@ -89,6 +89,31 @@ def test_says_where_the_literal_rule_differs(tmp_path: Path) -> None:
     score = replace(small_result().score, literal_label=CaseLabel.HOMO)
 
     assert "homo-HER2 (differs from the label)" in page(replace(small_result(), score=score), tmp_path).text
+
+
+def test_describes_how_the_cells_are_mixed(tmp_path: Path) -> None:
+    """Pattern, indices and compartments, and that none of them decides; an index that is not defined is a dash."""
+    text = page(small_result(), tmp_path).text
+
+    assert "Descriptive: none of this decides the label." in text
+    assert "Pattern fragment: One tumor fragment scores below 2+ while another does not." in text
+    assert "H-score 150.0 0 to 300" in text
+    assert "Tumor level: the part of Rao between fragments \N{EN DASH}" in text
+    assert "1 0.500 0.125 0.062 0.010 0.09 1.62 x2.5-5" in text
+
+
+def test_says_how_ish_was_read(tmp_path: Path) -> None:
+    """Only where there was something to read; HER2-low stands beside it where it was asked."""
+    score = small_result().score
+    ish = IshReading(IshResult.AMPLIFIED, Decision("amplified", "ratio-amplified", "HER2/CEP17 is 4."))
+    low = Decision("not-low", "ihc-3plus", "IHC 3+ is positive.")
+    read = replace(small_result(), score=replace(score, ish=ish, low=low))
+
+    text = page(read, tmp_path).text
+
+    assert "ISH: HER2/CEP17 is 4. (row \u201cratio-amplified\u201d)" in text
+    assert "not-low , reported beside the score and never part of it: IHC 3+ is positive." in text
+    assert "ISH:" not in page(small_result(), tmp_path).text
 
 
 def test_flags_are_sentences(tmp_path: Path) -> None:

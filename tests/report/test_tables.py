@@ -19,7 +19,7 @@ from tests.report.builders import empty_result, small_result
 
 CASE_COLUMNS = (
     "case_id,label,literal_label,provisional,ihc_score,ish,status,fragments,fragments_with_tumor,tumor_cells,unscored,"
-    "percent_overexpressed,largest_negative_cluster,flags,reason"
+    "percent_overexpressed,largest_negative_cluster,pattern,h_score,flags,reason"
 )
 
 

@@ -187,7 +187,8 @@ COLUMNS = ("nucleus_od", "cytoplasm_od", "nucleus_residual_od", "membrane_width_
 
 def _random(cells: Cells, seed: int = 0) -> Cells:
     rng = np.random.default_rng(seed)
-    return cells.with_columns(**{name: rng.normal(0.3, 0.3, len(cells)).astype(np.float32) for name in COLUMNS})
+    drawn = {name: rng.normal(0.3, 0.3, len(cells)).astype(np.float32) for name in COLUMNS}
+    return cells.with_columns(**drawn | {"membrane_width_um": np.abs(drawn["membrane_width_um"])})
 
 
 class TestNeverPartOfTheScore:
