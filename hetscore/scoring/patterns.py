@@ -76,15 +76,16 @@ PATTERNS = (
     PatternRow(
         "intermixed",
         HeterogeneityPattern.MOSAIC,
-        "The minority is 5 to 50 % of the scored tumor cells, and no cluster of it holds more than 10 % of a fragment: it"
-        " lies between the others.",
+        "The minority is 5 to 50 % of the scored tumor cells, and no cluster of it holds more than 10 % of a fragment:"
+        " it lies between the others.",
         source=f"{_CLONES}; the range from {_CAP}",
         minority_from=_MOSAIC,
     ),
     PatternRow(
         "few-cells",
         HeterogeneityPattern.SPARSE,
-        "The minority is less than 5 % of the scored tumor cells, and no cluster of it holds more than 10 % of a fragment.",
+        "The minority is less than 5 % of the scored tumor cells, and no cluster of it holds more than 10 % of a"
+        " fragment.",
         source="what the rows above leave",
     ),
 )
