@@ -42,6 +42,8 @@ _ROWS = (
     Flag("many-unscored", Severity.CAUTION, "More than a tenth of the tumor cells could not be scored."),
     Flag("ish-needed", Severity.CAUTION, "The HER2 status waits for an ISH result."),
     Flag("ish-discordant", Severity.CAUTION, "IHC and ISH disagree; the rule set decided."),
+    Flag("ish-equivocal", Severity.CAUTION, "The ISH counts are equivocal: the guideline asks for another test."),
+    Flag("ish-contradicted", Severity.CAUTION, "The numbers given with the ISH result read otherwise; it stands."),
     Flag("ish-recount", Severity.CAUTION, "The ISH result stands only if a second, blinded count confirms it."),
     Flag("cep17-polysomy", Severity.NOTE, "Mean CEP17 copies are 3 or more: polysomy can lower the HER2/CEP17 ratio."),
     Flag(
@@ -49,6 +51,11 @@ _ROWS = (
         Severity.NOTE,
         "More than 5 % and less than 50 % of the counted nuclei are amplified by themselves, as in a third of all"
         " reports; below 30 % of the nuclei this had no effect on prognosis.",
+    ),
+    Flag(
+        "unjudged-stain",
+        Severity.CAUTION,
+        "A fragment with too little tumor to be judged holds a stained cluster that would raise the score of the case.",
     ),
     Flag("sub-cluster-stain", Severity.NOTE, "Stained tumor cells exist that do not form a cluster of five."),
     Flag(

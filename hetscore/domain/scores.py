@@ -262,9 +262,9 @@ class CaseScore:
     indices: Indices | None = None
     """None where no fragment votes."""
     pattern: Decision | None = None
-    """`HeterogeneityPattern` and the row that fits; "not-assessable" where no fragment votes."""
+    """`HeterogeneityPattern` and the row that fits; None where heterogeneity is not asked of the case."""
     low: Decision | None = None
-    """HER2-low and its kin; None unless the guideline is of breast."""
+    """HER2-low and its kin; None unless the guideline is that of breast they rest on."""
 
     @property
     def tumor_fragments(self) -> tuple[FragmentScore, ...]:

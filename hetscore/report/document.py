@@ -95,7 +95,7 @@ class IndexRecord(_Record):
 class Heterogeneity(_Record):
     """How overexpressing and other tumor cells are mixed; descriptive, decides nothing."""
 
-    pattern: Row | None
+    pattern: Row | None = Field(description="Null where heterogeneity is not asked of the case.")
     indices: IndexRecord | None = Field(description="Null where no fragment votes.")
 
 

@@ -100,7 +100,7 @@ class CaseRow:
     """2+ or 3+, of the scored tumor cells of voting fragments; None without any."""
     largest_negative_cluster: int | None
     pattern: str | None
-    """How overexpressing and other tumor cells are mixed; "not-assessable" where no fragment votes."""
+    """How overexpressing and other tumor cells are mixed; None where heterogeneity is not asked of the case."""
     h_score: float | None
     """0 to 300; None where no fragment votes."""
     flags: str

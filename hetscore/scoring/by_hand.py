@@ -24,10 +24,12 @@ from hetscore.domain import (
 )
 from hetscore.errors import UsageError
 from hetscore.scoring.case import CaseParams
-from hetscore.scoring.descriptors import describe_low
+from hetscore.scoring.descriptors import LOW_GUIDELINE, describe_low
+from hetscore.scoring.fragment import FragmentParams
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
 from hetscore.scoring.heterogeneity import (
     ALL_OVEREXPRESSED,
+    MANY_UNSCORED,
     NOT_COUNTED,
     SOME_NEGATIVE,
     FragmentTally,
@@ -75,11 +77,11 @@ class HandCase:
     status_decision: Decision
     tally: FragmentTally
     cutoff_sweep: tuple[CutoffRow, ...]
-    """Empty unless the cells of every tumor fragment were counted."""
+    """Empty unless the cells of every tumor fragment were counted and heterogeneity is asked of the case."""
     indices: Indices | None
     """None unless the cells of every tumor fragment were counted."""
     low: Decision | None
-    """HER2-low and its kin; None unless the guideline is of breast."""
+    """HER2-low and its kin; None unless the guideline is that of breast they rest on."""
     flags: tuple[str, ...]
 
 
@@ -134,9 +136,9 @@ def score_by_hand(
         status=status,
         status_decision=status_decision,
         tally=count_fragments(scored),
-        cutoff_sweep=sweep_cutoffs(counted),
+        cutoff_sweep=sweep_cutoffs(counted) if refuse_label(status, scored) is None else (),
         indices=summarize_indices(counted) if counted else None,
-        low=describe_low(score, reading.result, add_counts(counted)) if guideline.organ == "breast" else None,
+        low=describe_low(score, reading.result, add_counts(counted)) if guideline.name == LOW_GUIDELINE else None,
         flags=tuple(sorted({*flag_ish(score, reading, status), *_flag_sampling(scored, counted, guideline)})),
     )
 
@@ -144,11 +146,15 @@ def score_by_hand(
 def _flag_sampling(
     scored: Sequence[FragmentScore], counted: Sequence[FragmentScore], guideline: Guideline
 ) -> tuple[str, ...]:
-    """Flag too few fragments or cells, as of a slide; a resection is not a sample of fragments."""
+    """Flag too few fragments, cells or classes, as of a slide; a resection is not a sample of fragments."""
     n_tumor = sum(f.n_tumor for f in counted)
     has_few_cells = 0 < n_tumor < CaseParams.min_tumor_cells
     is_limited = 0 < count_fragments(scored).with_tumor < CaseParams.min_tumor_fragments or has_few_cells
-    return ("limited-sampling",) if is_limited and guideline.specimen == "biopsy" else ()
+    seen = {
+        "limited-sampling": is_limited and guideline.specimen == "biopsy",
+        "many-unscored": any(f.is_assessable and _is_largely_unscored(f) for f in scored),
+    }
+    return tuple(name for name, is_seen in seen.items() if is_seen)
 
 
 def bound_score(fragment: HandFragment, guideline: Guideline) -> tuple[Her2Score, Her2Score]:
@@ -267,11 +273,25 @@ def _label(
         if fragment.counts is None and fragment.percent_overexpressed is None:
             text = f"Fragment {fragment.name} overexpresses HER2, but whether all its tumor cells do was not noted."
             return decide(NOT_COUNTED, text)
+    for fragment, fragment_score in voting:
+        if _is_largely_unscored(fragment_score):
+            n_unscored, n_tumor = fragment_score.n_unscored, fragment_score.n_tumor
+            text = f"{n_unscored} of the {n_tumor} tumor cells of fragment {fragment.name} were not classed."
+            return decide(MANY_UNSCORED, text)
     return decide(ALL_OVEREXPRESSED)
 
 
+def _is_largely_unscored(score: FragmentScore) -> bool:
+    return score.n_unscored > FragmentParams.max_unscored_share * score.n_tumor
+
+
 def _has_negative(fragment: HandFragment, score: FragmentScore) -> bool:
-    """Tell whether some tumor cell is known to be below 2+; a fragment scored below 2+ must hold some."""
+    """Tell whether some tumor cell is known to be below 2+.
+
+    A fragment scored below 2+ must hold some, unless its few cells were counted: four cells score 0 though they be 3+.
+    """
+    if fragment.counts is not None:
+        return score.n_negative > 0
     percent = fragment.percent_overexpressed
     is_low = score.score is not None and score.score < Her2Score.TWO_PLUS
-    return score.n_negative > 0 or (percent is not None and percent < 100) or is_low
+    return percent < 100 if percent is not None else is_low

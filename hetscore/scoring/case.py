@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData
 from hetscore.flags import FLAGS, Severity
-from hetscore.scoring.descriptors import describe_low
+from hetscore.scoring.descriptors import LOW_GUIDELINE, describe_low
 from hetscore.scoring.guidelines import Clusters, Guideline, decide_score
-from hetscore.scoring.heterogeneity import add_counts, literal_label, sweep_cutoffs
+from hetscore.scoring.heterogeneity import add_counts, literal_label, refuse_label, sweep_cutoffs
 from hetscore.scoring.indices import summarize_indices
 from hetscore.scoring.ish import read_ish
 from hetscore.scoring.patterns import find_pattern
@@ -91,11 +91,13 @@ def score_case(
     status, status_decision = decide_status(rule_set, score, reading.result)
     label, label_decision = decide_verdict(status, ordered, n_failed_tiles=n_failed_tiles, params=params.verdict)
     cause = score_decision if score is None else status_decision
+    is_asked = refuse_label(status, ordered) is None
     reason = _give_reason(label_decision, cause, score, ordered, n_failed_tiles, params.verdict)
     flags = {
         *slide_flags,
         *_flag_case(ordered, slide_flags, n_failed_tiles, params),
         *flag_ish(score, reading, status),
+        *(("unjudged-stain",) if score_decision.rule == "unjudged-stain" else ()),
     }
     return CaseScore(
         case_id=case_id,
@@ -111,12 +113,12 @@ def score_case(
         guideline=guideline.name,
         rule_set=rule_set.name,
         fragments=ordered,
-        cutoff_sweep=sweep_cutoffs(ordered),
+        cutoff_sweep=sweep_cutoffs(ordered) if is_asked and not n_failed_tiles else (),
         decisive=rank_decisive(ordered, label, limit=params.n_decisive, params=params.verdict),
         flags=tuple(sorted(flags)),
         indices=summarize_indices(ordered),
-        pattern=find_pattern(ordered)[1],
-        low=describe_low(score, reading.result, add_counts(ordered)) if guideline.organ == "breast" else None,
+        pattern=find_pattern(ordered)[1] if is_asked else None,
+        low=describe_low(score, reading.result, add_counts(ordered)) if guideline.name == LOW_GUIDELINE else None,
     )
 
 
@@ -141,9 +143,25 @@ def _score_fragments(
     faint, moderate, strong = (max(column) for column in zip(*(f.largest_cluster for f in voting), strict=True))
     clusters: Clusters = (faint, moderate, strong)
     score, decision = decide_score(guideline, add_counts(voting), clusters)
+    if find_unjudged(fragments, guideline, score):
+        return None, Decision("not-assessable", "unjudged-stain", FLAGS["unjudged-stain"].text)
     if n_failed_tiles and score < Her2Score.THREE_PLUS:
         return None, _refuse_unread(score, n_failed_tiles)
     return score, decision
+
+
+def find_unjudged(
+    fragments: Sequence[FragmentScore], guideline: Guideline, score: Her2Score
+) -> tuple[FragmentScore, ...]:
+    """Fragments with too little tumor to be judged whose clusters would raise a score to 2+ or 3+.
+
+    Any cluster is enough for the score of a biopsy, whatever its share of the tumor (Yagi 2019), but so few cells may
+    be no tumor at all: neither the raised nor the lower score can be given.
+    """
+    clustered = all(row.n_cluster is not None for row in guideline.criteria)
+    asked = (f for f in fragments if clustered and not f.is_assessable and any(f.counts))
+    least = max(score + 1, Her2Score.TWO_PLUS)
+    return tuple(f for f in asked if decide_score(guideline, f.counts, f.largest_cluster)[0] >= least)
 
 
 def _refuse_unread(score: Her2Score, n_failed_tiles: int) -> Decision:

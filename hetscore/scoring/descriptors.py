@@ -16,12 +16,13 @@ from hetscore.scoring.guidelines import Counts
 
 
 class StainedShare(StrEnum):
-    """How many of the scored tumor cells have membrane staining of any strength."""
+    """How many of the scored tumor cells have membrane staining, and of which strength."""
 
     NONE = "none"
     UP_TO_TENTH = "up-to-tenth"
-    """More than 0 and at most 10 %."""
-    OVER_TENTH = "over-tenth"
+    """More than 0 and at most 10 %, all of it faint and incomplete (1+)."""
+    MORE = "more"
+    """More than 10 %, or some of it stronger or complete."""
     UNKNOWN = "unknown"
     """Not counted, or no cell was scored."""
 
@@ -126,17 +127,17 @@ LOW_TABLE: tuple[LowRow, ...] = (
         _ZERO,
         _NOT_KNOWN_AMPLIFIED,
         (StainedShare.UP_TO_TENTH,),
-        "IHC 0 with membrane staining of some, at most 10 %, of the tumor cells is HER2-ultralow; one cell, perhaps"
-        f" misread, is enough ({_BARDIA_2024}). {_NO_CATEGORY}.",
+        "IHC 0 with faint, incomplete membrane staining of some, at most 10 %, of the cells is HER2-ultralow; one cell,"
+        f" perhaps misread, is enough ({_BARDIA_2024}). {_NO_CATEGORY}.",
     ),
     LowRow(
-        "ihc-0-over-tenth",
+        "ihc-0-stained-otherwise",
         "unknown",
         _ZERO,
         _NOT_KNOWN_AMPLIFIED,
-        (StainedShare.OVER_TENTH,),
-        "IHC 0 with membrane staining of more than 10 % of the tumor cells contradicts itself by the tables of breast"
-        f" ({_BARDIA_2024}). {_NO_CATEGORY}.",
+        (StainedShare.MORE,),
+        "IHC 0 with membrane staining of more than 10 % of the tumor cells, or with some that is not faint and"
+        f" incomplete, is none of these names ({_BARDIA_2024}). {_NO_CATEGORY}.",
     ),
     LowRow(
         "ihc-0-uncounted",
@@ -148,6 +149,9 @@ LOW_TABLE: tuple[LowRow, ...] = (
     ),
 )
 """HER2-low, -ultralow and -null of breast. Exactly one row fits each score, ISH result and stained share."""
+
+LOW_GUIDELINE = "asco-cap-breast-2018"
+"""The names rest on its scores: both trials scored by it. By that of 2007 faint staining of 5 % would be 1+."""
 
 _MAGNIFICATION = "the magnification rule (Rüschoff J et al., Mod Pathol 2012;25:637-650)"
 _SCHEEL_2018 = (
@@ -213,13 +217,14 @@ def describe_low(score: Her2Score | None, ish: IshResult, counts: Counts | None)
 
 
 def share_stained(counts: Counts | None) -> StainedShare:
-    """Tell which share of the cells is stained at all; 10.00 % is still up to a tenth."""
+    """Tell which share of the cells is stained, and whether only faintly; 10.00 % is still up to a tenth."""
     if counts is None or sum(counts) == 0:
         return StainedShare.UNKNOWN
     n_stained = sum(counts[1:])
     if n_stained == 0:
         return StainedShare.NONE
-    return StainedShare.UP_TO_TENTH if n_stained <= _TENTH * sum(counts) else StainedShare.OVER_TENTH
+    is_faint = n_stained == counts[1] and n_stained <= _TENTH * sum(counts)
+    return StainedShare.UP_TO_TENTH if is_faint else StainedShare.MORE
 
 
 def describe_width(width_um: float | None) -> Decision | None:

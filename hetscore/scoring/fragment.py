@@ -134,7 +134,7 @@ def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
         y=y,
         radius=np.sqrt(cells.nucleus_area_um2[rows].astype(np.float64) / np.pi) / mpp,
         membrane_class=cells.membrane_class[rows],
-        edges=link_cells(x * mpp, y * mpp, params.clusters.max_link_um),
+        edges=link_cells(x * mpp, y * mpp, params.clusters),
     )
 
 
@@ -178,7 +178,8 @@ def _refuse(tumor: _Tumor, n_scored: int, stained_cluster: int, params: Fragment
     """Say why the fragment cannot be judged; None where it can."""
     least, least_cluster = params.min_tumor_cells, params.min_tumor_cluster
     if len(tumor) < least:
-        return _not_assessable("no-tumor", f"Fewer than {least} tumor cells ({len(tumor)} found).")
+        rule = "few-tumor" if len(tumor) else "no-tumor"
+        return _not_assessable(rule, f"Fewer than {least} tumor cells ({len(tumor)} found).")
     if n_scored < least:
         return _not_assessable("few-scored", f"Fewer than {least} tumor cells could be scored ({n_scored} were).")
     # the largest cluster of all cells is no smaller than that of the stained ones, so it is rarely looked for

@@ -52,6 +52,11 @@ NOT_COUNTED = LabelRow(
     CaseLabel.INDETERMINATE,
     "All fragments with tumor score 2+ or 3+, but whether all cells of some of them do was not noted.",
 )
+MANY_UNSCORED = LabelRow(
+    "many-unscored",
+    CaseLabel.INDETERMINATE,
+    "All classed tumor cells are 2+ or 3+, but more than a tenth of those of a fragment were not classed.",
+)
 ALL_OVEREXPRESSED = LabelRow(
     "all-overexpressed", CaseLabel.HOMO, "All scored tumor cells of all tumor fragments are 2+ or 3+."
 )
@@ -64,10 +69,12 @@ LITERAL_RULE = (
     SOME_NEGATIVE,
     FAILED_TILES,
     NOT_COUNTED,
+    MANY_UNSCORED,
     ALL_OVEREXPRESSED,
 )
 """The definition of Yagi S et al., Gastric Cancer 2019;22:518-525, and what stands before it: the first row that holds
-decides. Tiles fail only on slides, cells go uncounted only where a person scored the fragments."""
+decides. Tiles fail only on slides. Cells go uncounted or unclassed only where a person read the fragments: on slides
+the literal label leaves unscored cells out, and the label beside it does not."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ class IshRow:
     """ASCO/CAP dual-probe group."""
     needs_recount: bool = False
     """Whether the guideline asks for a second, blinded count before the result stands."""
+    is_equivocal: bool = False
+    """Whether the guideline calls the numbers equivocal, and asks for another test."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,46 @@ def read_ish(ish: IshData, rule: IshRule, score: Her2Score | None = None) -> Ish
     return replace(reading, flags=tuple(sorted(reading.flags)))
 
 
+def compare_locations(readings: Sequence[IshReading]) -> Decision:
+    """Tell whether HER2 differs between places of one tumor, as in a trial of dual blockade without chemotherapy.
+
+    Parameters
+    ----------
+    readings : sequence of IshReading
+        One for each place that was sampled; the trial sampled two.
+
+    Returns
+    -------
+    Decision
+        "heterogeneous" where in some place more than 5 % and less than 50 % of the nuclei are amplified, or HER2 is not
+        amplified; "homogeneous" where every place is amplified in 50 % of the nuclei or more; else "not-assessable".
+
+    Notes
+    -----
+    Fewer than two places, or a place without a result or without a share of amplified nuclei, leave it open unless
+    another shows heterogeneity.
+
+    References
+    ----------
+    .. [1] Filho OM, Viale G, Metzger O et al., Cancer Discov 2021;11:2474-2487.
+    """
+    if any(r.result is IshResult.NOT_AMPLIFIED or "genomic-heterogeneity" in r.flags for r in readings):
+        text = (
+            "Some place of the tumor is not amplified, or amplified in more than 5 % and less than 50 % of its nuclei."
+        )
+        return Decision("heterogeneous", "some-place-differs", text)
+    shares = [r.amplified_share for r in readings if r.result is IshResult.AMPLIFIED]
+    if (
+        len(readings) > 1
+        and len(shares) == len(readings)
+        and all(s is not None and s >= Fraction(1, 2) for s in shares)
+    ):
+        return Decision(
+            "homogeneous", "all-places-amplified", "All places are amplified in 50 % of the nuclei or more."
+        )
+    return Decision("not-assessable", "too-little-known", "Two places with counted nuclei are needed.")
+
+
 def is_in(number: Fraction, span: Span) -> bool:
     """Tell whether a number lies in an interval, compared exactly."""
     if span.low is not None and (number < span.low or (number == span.low and not span.is_low_in)):
@@ -181,7 +223,8 @@ def _read_numbers(seen: _Numbers, rule: IshRule, score: Her2Score | None) -> Ish
     if row is None:
         return _leave_open(reading, [row for row in rows if _may_hold(row, ratio, her2, score)], score)
     decision = Decision(row.result.value, row.name, f"{_describe(seen)} {row.text}")
-    flags = ("ish-recount",) if row.needs_recount else ()
+    asked = {"ish-recount": row.needs_recount, "ish-equivocal": row.is_equivocal}
+    flags = tuple(name for name, is_asked in asked.items() if is_asked)
     return replace(reading, result=row.result, decision=decision, group=row.group, flags=flags)
 
 
@@ -204,7 +247,8 @@ def _give_result(reading: IshReading, given: IshResult) -> IshReading:
     is_otherwise = reading.result not in (IshResult.UNKNOWN, given)
     doubt = f" The numbers given with it would read {reading.result.value}: {reading.decision.text}"
     text = f"The ISH result was given as {given.value}.{doubt if is_otherwise else ''}"
-    return replace(reading, result=given, decision=Decision(given.value, "given-result", text), flags=())
+    flags = ("ish-contradicted",) if is_otherwise else ()
+    return replace(reading, result=given, decision=Decision(given.value, "given-result", text), flags=flags)
 
 
 def _add_share(reading: IshReading, her2: Sequence[int], cep17: Sequence[int], rule: IshRule) -> IshReading:

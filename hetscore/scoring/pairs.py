@@ -45,6 +45,8 @@ class LossTable:
     name: str
     citation: str
     rows: tuple[LossRow, ...]
+    remarks: tuple[str, ...] = ()
+    """What the source leaves open, and how it is read here."""
 
 
 def _block(ihc: tuple[Her2Score | Unread, ...], ish: tuple[IshResult, ...] = tuple(IshResult)) -> frozenset[Reading]:
@@ -87,6 +89,10 @@ def _missing_rows(baseline: frozenset[Reading]) -> tuple[LossRow, ...]:
 LOSS_OF_POSITIVITY = LossTable(
     name="loss-of-positivity",
     citation=_PIETRANTONIO_2016,
+    remarks=(
+        "Positive is IHC 3+ or amplified, whatever the rule set chosen for the status.",
+        "The paper took in 2+ only where amplified; that a baseline below 3+ without ISH is not assessable is ours.",
+    ),
     rows=(
         *_missing_rows(_POSITIVE),
         LossRow(

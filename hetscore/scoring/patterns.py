@@ -78,14 +78,14 @@ PATTERNS = (
         HeterogeneityPattern.MOSAIC,
         "The minority is 5 to 50 % of the scored tumor cells, and no cluster of it holds more than 10 % of a fragment:"
         " it lies between the others.",
-        source=f"{_CLONES}; the range from {_CAP}",
+        source=f"{_CLONES}; the range from {_CAP}, its ends included here",
         minority_from=_MOSAIC,
     ),
     PatternRow(
         "few-cells",
         HeterogeneityPattern.SPARSE,
         "The minority is less than 5 % of the scored tumor cells, and no cluster of it holds more than 10 % of a"
-        " fragment.",
+        " fragment; smaller clusters are told apart from this, by their size.",
         source="what the rows above leave",
     ),
 )

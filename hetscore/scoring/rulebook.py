@@ -138,7 +138,7 @@ def _rule_set_entry(rule_set: RuleSet) -> RuleEntry:
         kind="rule set",
         organ=rule_set.organ,
         citation=rule_set.citation,
-        notes=(f"Fewer than {rule.min_cells} nuclei leave the ISH result unknown.",),
+        notes=(*rule_set.remarks, f"Fewer than {rule.min_cells} nuclei leave the ISH result unknown."),
         tables=(
             status,
             RuleTable("ISH where the ratio is known", columns, tuple(_ish_row(row) for row in rule.dual)),
@@ -186,7 +186,7 @@ def _loss_entry(table: pairs.LossTable) -> RuleEntry:
         kind="paired samples",
         organ="gastric",
         citation=table.citation,
-        notes=(),
+        notes=table.remarks,
         tables=(RuleTable("Outcome: exactly one row holds", columns, rows),),
     )
 
@@ -218,7 +218,7 @@ def _resistance_entry() -> RuleEntry:
         kind="paired samples",
         organ="gastric",
         citation=pairs.LOSS_OF_POSITIVITY.citation,
-        notes=(),
+        notes=("Read to the letter: nine biopsies are as far outside as five. What is not known leaves it open.",),
         tables=(RuleTable("Inclusion: all rows must hold", ("row", "sentence"), rows),),
     )
 
@@ -259,8 +259,8 @@ def _low_entry() -> RuleEntry:
 def _stained(shares: Iterable[descriptors.StainedShare]) -> str:
     names = {
         descriptors.StainedShare.NONE: "none",
-        descriptors.StainedShare.UP_TO_TENTH: "> 0 and <= 10 %",
-        descriptors.StainedShare.OVER_TENTH: "> 10 %",
+        descriptors.StainedShare.UP_TO_TENTH: "> 0 and <= 10 %, faint",
+        descriptors.StainedShare.MORE: "more, or stronger",
         descriptors.StainedShare.UNKNOWN: "not counted",
     }
     shares = tuple(shares)

@@ -69,7 +69,7 @@ def decide_verdict(
     if find_unscored_fragments(fragments):
         text = "Many tumor cells of a tumor fragment could not be scored: the case cannot be called homo-HER2."
         return explain(CaseLabel.INDETERMINATE, "many-unscored", text)
-    text = f"Every tumor fragment scores 2+ or 3+ and no {least} connected tumor cells are below 2+."
+    text = f"No tumor fragment is negative, and no {least} connected tumor cells are below 2+."
     return explain(CaseLabel.HOMO, "no-negative-cluster", text)
 
 
@@ -110,13 +110,14 @@ def rank_decisive(
 
 
 def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:
-    """Voting fragments that score below 2+, those with the most negative tumor cells first.
+    """Voting fragments that score below 2+ and hold negative tumor cells, those with the most first.
 
+    A score below 2+ alone does not make one: fewer than five connected cells score 0 though all of them be 3+.
     One of which tiles could not be read is not among them: they may hold what would raise its score. Its negative
     clusters count all the same.
     """
     seen = (f for f in fragments if f.is_assessable and "failed-tiles" not in f.flags)
-    negative = [f for f in seen if f.score is not None and f.score < Her2Score.TWO_PLUS]
+    negative = [f for f in seen if f.score is not None and f.score < Her2Score.TWO_PLUS and f.n_negative]
     return sorted(negative, key=lambda f: (-f.n_negative, f.fragment))
 
 

@@ -120,3 +120,5 @@ HOMO = make_score()
 NEGATIVE = make_score(2, (600, 12, 0, 0), Her2Score.ZERO, negative=(600, 12), largest_cluster=(3, 0, 0))
 UNSCORED = make_score(4, (0, 0, 0, 440), n_unscored=60, flags=("many-unscored",))
 NO_TUMOR = make_score(3, (0, 0, 0, 4), None, largest_cluster=(4, 4, 4))
+FEW_NEGATIVE = make_score(5, (9, 0, 0, 4), None, largest_cluster=(4, 4, 4))
+"""Too little tumor to be judged, most of it negative."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hetscore.domain import CaseLabel, Her2Score, IshData, IshResult
@@ -137,6 +137,22 @@ class TestLabel:
         case = _score(HandFragment("1", score=S3, counts=(0, 0, 0, 200)), fragment)
         assert (case.label, case.label_decision.rule) == (label, rule)
 
+    @pytest.mark.parametrize(("n_unscored", "label"), [(20, CaseLabel.HOMO), (21, CaseLabel.INDETERMINATE)])
+    def test_cells_that_were_not_classed_may_be_a_tenth(self, n_unscored: int, label: CaseLabel) -> None:
+        """Of 200 cells 20 are borne; one more leaves the label open and is flagged, as on a slide."""
+        case = _score(HandFragment("1", score=S3, counts=(0, 0, 0, 200 - n_unscored), n_unscored=n_unscored))
+        assert case.label is label
+        assert ("many-unscored" in case.flags) == (label is CaseLabel.INDETERMINATE)
+
+    def test_one_negative_cell_outweighs_many_unclassed_ones(self) -> None:
+        """What was not classed never undoes hetero."""
+        assert _score(HandFragment("1", score=S3, counts=(1, 0, 0, 9), n_unscored=90)).label is CaseLabel.HETERO
+
+    def test_four_3plus_cells_are_not_negative(self) -> None:
+        """A fragment of four tumor cells, all 3+, scores 0 but holds no cell below 2+."""
+        case = _score(HandFragment("1", score=S3, counts=(0, 0, 0, 200)), HandFragment("2", counts=(0, 0, 0, 4)))
+        assert (case.label, case.tally.positive) == (CaseLabel.HOMO, 1)
+
     def test_negative_cells_outweigh_uncounted_ones(self) -> None:
         """Whatever was not noted, one negative cell is enough."""
         case = _score(HandFragment("1", score=S3), HandFragment("2", score=S3, counts=(1, 0, 0, 99)))
@@ -144,6 +160,7 @@ class TestLabel:
         assert case.label_decision.text == "Some tumor cells of fragment 2 are below 2+."
 
     @given(st.lists(COUNTS, min_size=1, max_size=5))
+    @example([(0, 0, 0, 5), (0, 0, 0, 4)])
     def test_counted_cases_are_labeled_as_slides_are(self, counts: list[tuple[int, int, int, int]]) -> None:
         """With all cells counted, the same rule as for the cells of a slide."""
         fragments = [
@@ -152,7 +169,12 @@ class TestLabel:
         case = _score(*fragments)
         scores = [make_score(k, c) for k, c in enumerate(counts)]
         assert case.label is literal_label(case.status, scores)[0]
-        assert len(case.cutoff_sweep) == 8
+        is_asked = case.label in (CaseLabel.HOMO, CaseLabel.HETERO)
+        assert len(case.cutoff_sweep) == (8 if is_asked else 0)
+        if is_asked:
+            assert (
+                case.cutoff_sweep[-1].pooled == case.cutoff_sweep[-1].worst_fragment == (case.label is CaseLabel.HOMO)
+            )
 
     @given(st.lists(COUNTS, min_size=1, max_size=5), st.randoms(use_true_random=False))
     def test_the_order_of_the_fragments_does_not_matter(

@@ -12,6 +12,7 @@ from hetscore.domain import CaseLabel, CaseScore, FragmentScore, Her2Score, Her2
 from hetscore.errors import UsageError
 from hetscore.flags import FLAGS, Severity
 from hetscore.scoring.case import score_case
+from hetscore.scoring.fragment import FragmentParams
 from hetscore.scoring.guidelines import GUIDELINES, Counts
 from hetscore.scoring.status import RULE_SETS
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score, score_picture
@@ -243,6 +244,44 @@ class TestScoreCase:
         """Two fragments of four 3+ cells each do not make eight."""
         case = _score([score_picture("3 3 3 3 0", fragment=k) for k in (1, 2)])
         assert case.score is Her2Score.ZERO
+
+    @pytest.mark.parametrize("picture", ["3 " * 19, "3 3 3 3 3 3 3 3 3 . . . " * 20], ids=["few", "scattered"])
+    def test_a_cluster_among_too_little_tumor_leaves_no_lower_score(self, picture: str) -> None:
+        """Five connected 3+ cells are 3+ at any share; in a fragment not judged they forbid a 0 and prove no 3+."""
+        unjudged = score_picture(picture, params=FragmentParams(), fragment=2)
+        assert not unjudged.is_assessable
+        case = _score([NEGATIVE, unjudged])
+        assert (case.score, case.score_decision.rule, case.label) == (None, "unjudged-stain", CaseLabel.NOT_ASSESSABLE)
+        assert "unjudged-stain" in case.flags
+        assert _score([HOMO, unjudged]).score is Her2Score.THREE_PLUS
+        assert _score([NEGATIVE, unjudged], guideline="gastric-resection").score is Her2Score.ZERO
+
+    @pytest.mark.parametrize(
+        ("fragments", "n_failed_tiles"),
+        [([NEGATIVE], 0), ([TWO_PLUS], 0), ([NO_TUMOR], 0), (FOUR_HOMO, 1)],
+        ids=["negative", "equivocal", "no tumor", "failed tiles"],
+    )
+    def test_no_sweep_where_the_question_is_not_asked(
+        self, fragments: list[FragmentScore], n_failed_tiles: int
+    ) -> None:
+        """Only of positive cases is homo or hetero asked, and not where tiles are missing; nor is a pattern."""
+        case = _score(fragments, n_failed_tiles=n_failed_tiles)
+        assert case.cutoff_sweep == ()
+        assert (case.pattern is None) == (n_failed_tiles == 0)
+
+    @given(st.lists(st.tuples(N, N, N, N).filter(any), min_size=1, max_size=4))
+    def test_all_of_the_cells_is_the_literal_label(self, counts: list[Counts]) -> None:
+        """Wherever there is a sweep its last row, pooled or of the worst fragment, says what the literal label says."""
+        fragments = [make_score(k, c, largest_cluster=(sum(c[1:]), c[2] + c[3], c[3])) for k, c in enumerate(counts)]
+        case = _score(fragments, IshResult.AMPLIFIED)
+        for row in case.cutoff_sweep[-1:]:
+            assert row.pooled == row.worst_fragment == (case.literal_label is CaseLabel.HOMO)
+
+    def test_cells_without_a_class_do_not_make_a_fragment_negative(self) -> None:
+        """Ten groups of four 2+ cells, parted by cells that were not scored: nothing negative was seen."""
+        parted = score_picture("2 2 2 2 ? " * 10, params=FragmentParams(), fragment=2)
+        assert (parted.score, parted.n_negative) == (Her2Score.ZERO, 0)
+        assert _score([HOMO, parted]).label is CaseLabel.INDETERMINATE
 
     def test_a_resection_pools_its_fragments(self) -> None:
         """30 % of a small fragment and none of a large one are under a tenth of the specimen."""

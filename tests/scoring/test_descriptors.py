@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hetscore.domain import Her2Score, IshResult
 from hetscore.scoring.descriptors import (
+    LOW_GUIDELINE,
     LOW_TABLE,
     WIDTH_TABLE,
     LowRow,
@@ -19,7 +20,7 @@ from hetscore.scoring.descriptors import (
     describe_width,
     share_stained,
 )
-from hetscore.scoring.guidelines import GUIDELINES, Counts, Guideline, decide_score
+from hetscore.scoring.guidelines import GUIDELINES, Counts, decide_score
 
 ZERO, ONE, TWO, THREE = Her2Score
 AMPLIFIED, NOT_AMPLIFIED, UNKNOWN = IshResult
@@ -28,7 +29,7 @@ ANY_COUNTS = st.tuples(N, N, N, N).filter(any)
 OF_SHARE: dict[StainedShare, Counts | None] = {
     StainedShare.NONE: (20, 0, 0, 0),
     StainedShare.UP_TO_TENTH: (18, 2, 0, 0),
-    StainedShare.OVER_TENTH: (17, 3, 0, 0),
+    StainedShare.MORE: (17, 3, 0, 0),
     StainedShare.UNKNOWN: None,
 }
 
@@ -67,13 +68,14 @@ class TestDescribeLow:
             ((10000, 0, 0, 0), ("her2-null", "ihc-0-unstained")),
             ((9999, 1, 0, 0), ("her2-ultralow", "ihc-0-stained")),
             ((9000, 1000, 0, 0), ("her2-ultralow", "ihc-0-stained")),
-            ((9000, 998, 1, 1), ("her2-ultralow", "ihc-0-stained")),
-            ((8999, 1001, 0, 0), ("unknown", "ihc-0-over-tenth")),
+            ((9999, 0, 1, 0), ("unknown", "ihc-0-stained-otherwise")),
+            ((9901, 0, 0, 99), ("unknown", "ihc-0-stained-otherwise")),
+            ((8999, 1001, 0, 0), ("unknown", "ihc-0-stained-otherwise")),
             ((0, 0, 0, 0), ("unknown", "ihc-0-uncounted")),
         ],
     )
     def test_score_0_by_its_staining(self, counts: Counts, expected: tuple[str, str], ish: IshResult) -> None:
-        """No cell, one cell, exactly 10.00 %, and one cell more."""
+        """No cell, one cell, exactly 10.00 %, and one more; one cell that is not faint and incomplete is none of it."""
         decision = describe_low(ZERO, ish, counts)
         assert (decision.value, decision.rule) == expected
 
@@ -91,13 +93,14 @@ class TestDescribeLow:
             decision = describe_low(score, ish, OF_SHARE[stained])
             assert (decision.value, decision.rule, decision.text) == (row.value, row.name, row.text)
 
-    @given(ANY_COUNTS, st.sampled_from([g for g in GUIDELINES.values() if g.organ == "breast"]))
-    def test_the_tables_of_breast_never_contradict_it(self, counts: Counts, guideline: Guideline) -> None:
-        """Scored from the same counts, score 0 never has more than a tenth of the cells stained."""
-        score, _ = decide_score(guideline, counts, (0, 0, 0))
-        decision = describe_low(score, NOT_AMPLIFIED, counts)
-        assert decision.rule not in ("ihc-0-over-tenth", "ihc-0-uncounted")
-        assert (decision.value == "her2-null") == (not any(counts[1:]))
+    @given(st.tuples(N, N).filter(any))
+    def test_faint_stain_is_told_apart_by_the_guideline_it_rests_on(self, faint: tuple[int, int]) -> None:
+        """Scored from the same counts by the edition of 2018: null without stain, ultralow to a tenth, low above."""
+        counts = (faint[0], faint[1], 0, 0)
+        score, _ = decide_score(GUIDELINES[LOW_GUIDELINE], counts, (0, 0, 0))
+        value = describe_low(score, NOT_AMPLIFIED, counts).value
+        is_over_tenth = 10 * counts[1] > sum(counts)
+        assert value == ("her2-null" if not counts[1] else "her2-low" if is_over_tenth else "her2-ultralow")
 
     def test_sentences_say_that_it_is_no_result(self) -> None:
         """Every sentence tells that ASCO/CAP makes no category of it."""
@@ -164,9 +167,10 @@ class TestShareStained:
 
     @given(ANY_COUNTS)
     def test_by_percent(self, counts: Counts) -> None:
-        """Ten times the stained cells against all cells."""
+        """Ten times the stained cells against all cells, and no cell stained more than faintly."""
         n_stained, n_cells = sum(counts[1:]), sum(counts)
-        expected = StainedShare.UP_TO_TENTH if 10 * n_stained <= n_cells else StainedShare.OVER_TENTH
+        is_faint = 10 * n_stained <= n_cells and n_stained == counts[1]
+        expected = StainedShare.UP_TO_TENTH if is_faint else StainedShare.MORE
         assert share_stained(counts) is (expected if n_stained else StainedShare.NONE)
 
     def test_nothing_counted(self) -> None:

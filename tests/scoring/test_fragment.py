@@ -112,7 +112,7 @@ class TestAssessable:
         ("rows", "rule"),
         [
             ([], "no-tumor"),
-            (["3 " * 19], "no-tumor"),
+            (["3 " * 19], "few-tumor"),
             (["3 " * 19 + "?"], "few-scored"),
             (["3 " * 20], "cluster-3plus"),
             (["n " * 500], "no-tumor"),
@@ -150,6 +150,7 @@ class TestAssessable:
             ("0 0 3 3 3 3 0", True),
             ("2 2 2 2 2 3 3", True),
             ("2 2 2 2 2 1 0", False),
+            ("2 2 2 2 1 1 0", True),
             ("1 1 1 1 1 1 0", False),
             ("3 3 3 3 3 2 0", False),
         ],

@@ -17,7 +17,7 @@ from hetscore.scoring.heterogeneity import (
     sweep_cutoffs,
 )
 from hetscore.scoring.status import RULE_SETS, decide_status
-from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, make_score
+from tests.scoring.builders import FEW_NEGATIVE, HOMO, NEGATIVE, NO_TUMOR, make_score
 from tests.scoring.strategies import FRAGMENTS, SHUFFLED
 
 POSITIVE = Her2Status.POSITIVE
@@ -36,6 +36,8 @@ class TestLiteralLabel:
             ([HOMO] * 3 + [NEGATIVE], CaseLabel.HETERO, "3 fragments positive, 1 fragment all 0 or 1+"),
             ([ONE_IN_1000], CaseLabel.HETERO, "1 fragment, 1 negative cell in 1000"),
             ([HOMO, NO_TUMOR], CaseLabel.HOMO, "a fragment without tumor does not vote"),
+            ([HOMO, FEW_NEGATIVE], CaseLabel.HOMO, "nor one with too little tumor, though most of it be negative"),
+            ([HOMO, FEW_NEGATIVE], CaseLabel.HOMO, "nor does one with too little tumor, negative though it be"),
             ([ALL_2PLUS], CaseLabel.HOMO, "all cells 2+"),
             ([HOMO], CaseLabel.HOMO, "one tumor fragment only"),
             ([make_score(n_unscored=9)], CaseLabel.HOMO, "unscored cells count neither way"),

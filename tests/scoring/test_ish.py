@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hetscore.domain import Her2Score, IshCounts, IshData, IshResult
 from hetscore.errors import UsageError
-from hetscore.scoring.ish import IshRow, IshRule, Span, holds, is_in, read_ish
+from hetscore.scoring.ish import IshRow, IshRule, Span, compare_locations, holds, is_in, read_ish
 from hetscore.scoring.status import RULE_SETS
 
 AMP, NOT, UNK = IshResult.AMPLIFIED, IshResult.NOT_AMPLIFIED, IshResult.UNKNOWN
@@ -137,8 +137,10 @@ class TestBoundaries:
         """4.0 to 6.0 copies are resolved by IHC: negative at 0 or 1+, a dual-probe test at 2+."""
         data = IshData(her2_copies=her2, n_cells=20)
         scores = (Her2Score.ZERO, Her2Score.ONE_PLUS, Her2Score.TWO_PLUS, Her2Score.THREE_PLUS, None)
-        read = [read_ish(data, BREAST_2018, score).decision.rule for score in scores]
-        assert read == [low, low, two_plus, three_plus, none]
+        readings = [read_ish(data, BREAST_2018, score) for score in scores]
+        assert [reading.decision.rule for reading in readings] == [low, low, two_plus, three_plus, none]
+        results = {"copies-not-amplified": NOT, "copies-ihc-low": NOT, "copies-amplified": AMP}
+        assert [reading.result for reading in readings] == [results.get(r.decision.rule, UNK) for r in readings]
 
     def test_no_rounding_moves_a_ratio_over_its_threshold(self) -> None:
         """3.98/1.99 and 6.6/3.3 are 2 exactly, though binary fractions are not; 5.99/3 is below by 1/300."""
@@ -283,6 +285,28 @@ class TestSummary:
         agreeing = read_ish(IshData(AMP, her2_copies=8, cep17_copies=2), YAGI)
         assert agreeing.decision.text == "The ISH result was given as amplified."
 
+    def test_a_contradicted_result_is_flagged(self) -> None:
+        """It stands, but nobody must have to find the contradiction in a sentence."""
+        data = IshData(NOT, her2_copies=20.0, cep17_copies=2.0, n_cells=30)
+        assert (read_ish(data, YAGI).result, read_ish(data, YAGI).flags) == (NOT, ("ish-contradicted",))
+        assert read_ish(IshData(NOT, her2_copies=2.0, cep17_copies=2.0), YAGI).flags == ()
+
+    @pytest.mark.parametrize(
+        ("rule", "data"),
+        [
+            (BREAST_2007, IshData(ratio=1.8)),
+            (BREAST_2007, IshData(ratio=2.2)),
+            (BREAST_2007, IshData(her2_copies=6.0)),
+            (BREAST_2013, IshData(her2_copies=5.0, cep17_copies=2.9)),
+            (BREAST_2013, IshData(her2_copies=4.0)),
+        ],
+    )
+    def test_equivocal_counts_are_flagged(self, rule: IshRule, data: IshData) -> None:
+        """The result is open, and not for want of a test: the guideline asks for another."""
+        reading = read_ish(data, rule)
+        assert (reading.result, reading.flags) == (UNK, ("ish-equivocal",))
+        assert reading.decision.rule in ("ratio-equivocal", "copies-equivocal")
+
     def test_a_given_result_keeps_its_group_and_asks_for_no_recount(self) -> None:
         """Whoever gave a result has resolved the group."""
         data = IshData(NOT, her2_copies=4.4, cep17_copies=4.0, n_cells=20)
@@ -396,3 +420,29 @@ class TestDoubts:
         reading = read_ish(IshData(NOT, counts=_share(6, 40).counts), YAGI)
         assert (reading.decision.rule, reading.flags) == ("given-result", ("genomic-heterogeneity",))
         assert reading.decision.text.endswith("6 of 40 nuclei are amplified by themselves (15 %).")
+
+
+class TestLocations:
+    """'... an area with amplification in > 5 % and < 50 % of cells, or a negative area' in two places (Filho 2021)."""
+
+    @pytest.mark.parametrize(
+        ("amplified", "expected"),
+        [
+            ((20, 20), "heterogeneous"),
+            ((50, 50), "homogeneous"),
+            ((50, 49), "heterogeneous"),
+            ((60, 0), "heterogeneous"),
+            ((60,), "not-assessable"),
+            ((), "not-assessable"),
+        ],
+    )
+    def test_two_places_of_a_hundred_nuclei(self, amplified: tuple[int, ...], expected: str) -> None:
+        """So many nuclei of each place with 12 HER2 signals, the others with 2; two CEP17 signals in all."""
+        readings = [read_ish(_count([12] * n + [2] * (100 - n), [2] * 100), YAGI) for n in amplified]
+        assert compare_locations(readings).value == expected
+
+    def test_what_is_not_known_leaves_it_open(self) -> None:
+        """A result without counted nuclei has no share; a negative place is enough all the same."""
+        known, told = read_ish(_count([12] * 20, [2] * 20), YAGI), read_ish(IshData(AMP), YAGI)
+        assert compare_locations([known, told]).value == "not-assessable"
+        assert compare_locations([told, read_ish(IshData(NOT), YAGI)]).value == "heterogeneous"
