@@ -2,13 +2,15 @@
 
 Each size runs in a process of its own, so that its peak memory is its own. The tissue is a hexagonal lattice of tumor
 cells 10 um apart, each moved by up to 2 um, of classes drawn at random, in no order; the seed is fixed. Growth is the
-time per n log n, as a share of that of the size before.
+time per n log n, as a share of that of the size before. Load is the load average of the last minute before a size is
+run, the first of them without this script: timings count where it is well below the number of processors.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -124,15 +126,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.child:
         print(json.dumps(asdict(time_size(options.child, options.repeats))))
         return 0
-    print(f"{'cells':>10} {'link s':>8} {'clusters s':>10} {'score s':>8} {'peak MiB':>9} {'growth':>7}")
+    print(f"{'cells':>10} {'link s':>8} {'clusters s':>10} {'score s':>8} {'peak MiB':>9} {'growth':>7} {'load':>5}")
     before: Timing | None = None
     for n in options.sizes:
+        load = os.getloadavg()[0]
         timing = time_apart(n, options.repeats)
         growth = f"{timing.per_n_log_n / before.per_n_log_n:.2f}" if before else "-"
         before = timing
         print(
             f"{timing.n:>10,} {timing.link:>8.3f} {timing.components:>10.3f} {timing.score:>8.3f} "
-            f"{timing.peak_mib:>9.0f} {growth:>7}",
+            f"{timing.peak_mib:>9.0f} {growth:>7} {load:>5.2f}",
             flush=True,
         )
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 
 import numpy as np
@@ -10,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from hetscore.scoring.clusters import cluster_sizes, label_clusters, largest_cluster, link_cells
+from hetscore.domain import Her2Score
+from hetscore.scoring.clusters import ClusterParams, cluster_sizes, label_clusters, largest_cluster, link_cells
+from tests.scoring.builders import score_picture
 
 Pairs = set[tuple[int, int]]
 Floats = NDArray[np.float64]
 
 
-def _link(*points: tuple[float, float], max_link_um: float = 20.0) -> Pairs:
+def _link(*points: tuple[float, float], max_angle: float = 105.0) -> Pairs:
     x, y = np.array(points, np.float64).reshape(-1, 2).T
-    return {(int(i), int(j)) for i, j in link_cells(x, y, max_link_um)}
+    return {(int(i), int(j)) for i, j in link_cells(x, y, ClusterParams(max_angle=max_angle))}
 
 
 def _turn(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
@@ -26,11 +29,11 @@ def _turn(x: Floats, y: Floats, angle: float) -> tuple[Floats, Floats]:
     return cos * x - sin * y, sin * x + cos * y
 
 
-def _link_by_definition(x: Floats, y: Floats, reach: float) -> list[list[int]]:
+def _link_by_definition(x: Floats, y: Floats, reach: float, max_angle: float) -> list[list[int]]:
     """Try every pair of cells, none of which share a place: slow, but nothing else than the definition.
 
-    The circles through a pair have their centers on its bisector, at a height from -`most` to `most`. Each cell beside
-    the pair leaves only those centers from which it is no nearer than the pair is.
+    The circles through a pair have their centers on its bisector. Each cell beside the pair leaves only those centers
+    from which it is no nearer than the pair is.
     """
     pairs = []
     for i, j in combinations(range(len(x)), 2):
@@ -39,16 +42,22 @@ def _link_by_definition(x: Floats, y: Floats, reach: float) -> list[list[int]]:
             continue
         turned = _turn(x - (x[i] + x[j]) / 2, y - (y[i] + y[j]) / 2, -np.arctan2(y[j] - y[i], x[j] - x[i]))
         along, beside = (np.delete(column, [i, j]) for column in turned)
-        most = np.sqrt(max(reach**2 - length**2 / 4, 0))
+        to_ends = np.hypot(along + length / 2, beside) * np.hypot(along - length / 2, beside)
         is_level = np.abs(beside) < 1e-9
         power = along**2 + beside**2 - length**2 / 4
         height = power[~is_level] / (2 * beside[~is_level])
         is_above = beside[~is_level] > 0
-        highest = min(most, height[is_above].min(initial=np.inf))
-        lowest = max(-most, height[~is_above].max(initial=-np.inf))
-        if lowest <= highest + 1e-6 and (power[is_level] > 0).all():
+        highest = height[is_above].min(initial=np.inf)
+        lowest = height[~is_above].max(initial=-np.inf)
+        # the power is the product of the distances to both ends times the cosine of the angle between
+        if lowest <= highest + 1e-6 and (power >= (np.cos(np.deg2rad(max_angle)) - 1e-8) * to_ends).all():
             pairs.append([i, j])
     return pairs
+
+
+def _stack(even: str, odd: str) -> str:
+    """Nine rows of a picture, the first and last alike."""
+    return "\n".join([even, odd] * 4 + [even])
 
 
 @st.composite
@@ -104,10 +113,33 @@ class TestLinkCells:
         """Four cells on one circle have no unique triangulation: all of them are neighbors."""
         assert _link((0, 0), (10, 0), (0, 10), (10, 10)) == {(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)}
 
-    def test_a_ring_around_a_missing_cell_is_all_linked(self) -> None:
-        """Six cells around an empty place are all neighbors of one another, the opposite ones 20 um apart."""
+    @pytest.mark.parametrize(
+        ("max_angle", "steps"), [(105.0, {1, 3, 5}), (119.99, {1, 3, 5}), (120.01, {1, 2, 3, 4, 5})]
+    )
+    def test_a_ring_around_a_missing_cell_is_linked_across(self, max_angle: float, steps: set[int]) -> None:
+        """Of six cells around an empty place, two apart are seen under 120 degrees, the opposite ones under 90."""
         angles = np.deg2rad(60) * np.arange(6)
-        assert len(link_cells(10 * np.cos(angles), 10 * np.sin(angles))) == 15
+        links = _link(*zip(10 * np.cos(angles), 10 * np.sin(angles), strict=True), max_angle=max_angle)
+        assert links == {(i, j) for i, j in combinations(range(6), 2) if j - i in steps}
+
+    @pytest.mark.parametrize("turn", [0.0, 20.0, 45.0])
+    def test_any_diagonal_of_a_square_lattice_is_a_link(self, turn: float) -> None:
+        """At a border that runs along the diagonals, as inside: each cell is linked to all eight around it."""
+        i, j = (a.ravel() for a in np.mgrid[-4:5, -4:5])
+        is_diamond = np.abs(i) + np.abs(j) <= 4
+        i, j = i[is_diamond], j[is_diamond]
+        edges = link_cells(*_turn(10.0 * i, 10.0 * j, np.deg2rad(turn)))
+        expected = [[a, b] for a, b in combinations(range(len(i)), 2) if max(abs(i[a] - i[b]), abs(j[a] - j[b])) == 1]
+        assert edges.tolist() == expected
+
+    @pytest.mark.parametrize("turn", [0.0, 13.0, 90.0])
+    def test_a_hexagonal_lattice_has_the_same_links_at_its_borders_as_inside(self, turn: float) -> None:
+        """Cells 10 um apart are linked, and no others: not those of the outer zigzag row, 17.3 um apart."""
+        j, i = (a.ravel() for a in np.mgrid[:8, :8])
+        x, y = _turn(10 * (i + j % 2 / 2), 10 * j * 0.75**0.5, np.deg2rad(turn))
+        edges = link_cells(x, y)
+        assert len(edges) == 8 * 7 + 7 * 15
+        assert np.hypot(*(a[edges[:, 0]] - a[edges[:, 1]] for a in (x, y))) == pytest.approx(10)
 
     def test_a_straight_border_has_no_long_links(self) -> None:
         """However the lattice is turned, three cells in a row of its border are never linked first to last."""
@@ -117,19 +149,19 @@ class TestLinkCells:
             edges = link_cells(turned_x + 3e4, turned_y + 7e4)
             assert len(edges) == 4 * 2 + 5 + 4 * 2, degrees
 
-    @pytest.mark.parametrize(("recess_um", "linked"), [(0.0, False), (2.67, False), (2.69, True), (20.0, True)])
+    @pytest.mark.parametrize(("recess_um", "linked"), [(0.0, False), (7.67, False), (7.68, True), (20.0, True)])
     def test_a_cell_a_little_back_still_parts_two_of_a_border(self, recess_um: float, linked: bool) -> None:
-        """Two cells 20 um apart share a circle of 20 um that passes 20 - sqrt(300), 2.68 um from their middle."""
+        """Two cells 20 um apart are seen under 105 degrees from 10 / tan(52.5), 7.673 um, off their middle."""
         assert ((0, 1) in _link((0, 0), (20, 0), (10, recess_um))) == linked
 
-    @pytest.mark.parametrize(("radius_um", "linked"), [(20.0, True), (20.01, False)])
-    def test_an_empty_circle_counts_up_to_the_longest_link_inclusive(self, radius_um: float, linked: bool) -> None:
-        """Three cells 15 degrees apart on the rim of an empty disc: the outer two are linked over it if it is small."""
-        rim = np.deg2rad([0.0, 15.0, 30.0])
-        x, y = radius_um * np.cos(rim), radius_um * np.sin(rim)
-        # a fourth cell stops them from being linked on the other side
-        edges = link_cells(np.append(x, radius_um + 4), np.append(y, 0.0))
-        assert ([0, 2] in edges.tolist()) == linked
+    @pytest.mark.parametrize("angle", [96.0, 105.0, 118.5, 145.0])
+    @pytest.mark.parametrize("turn", [0.0, 1.0, 2.0])
+    def test_the_largest_angle_is_inclusive(self, angle: float, turn: float) -> None:
+        """A third cell that sees two under just this angle leaves them linked, one that sees more parts them."""
+        back = 8 / np.tan(np.deg2rad(angle / 2))
+        x, y = _turn(np.array([0.0, 16.0, 8.0]), np.array([0.0, 0.0, back]), turn)
+        assert len(link_cells(x + 5e4, y, ClusterParams(max_angle=angle))) == 3
+        assert len(link_cells(x + 5e4, y, ClusterParams(max_angle=angle - 1e-4))) == 2
 
     def test_cells_less_than_a_nanometer_apart_are_at_one_place(self) -> None:
         """Nearly the same place is the same place: both share the neighbor, also the one behind the other."""
@@ -142,18 +174,24 @@ class TestLinkCells:
         with pytest.raises(ValueError, match="not finite or beyond a meter"):
             link_cells(np.array([0.0, bad]), np.zeros(2))
 
-    @given(layouts())
-    def test_the_links_are_those_of_the_definition(self, layout: tuple[Floats, Floats]) -> None:
+    @given(layouts(), st.sampled_from([105.0, 95.0, 110.0, 125.0, 145.0]))
+    def test_the_links_are_those_of_the_definition(self, layout: tuple[Floats, Floats], max_angle: float) -> None:
         """A search through all pairs and all cells between them finds the same links."""
-        assert link_cells(*layout).tolist() == _link_by_definition(*layout, 20.0)
+        edges = link_cells(*layout, ClusterParams(max_angle=max_angle))
+        assert edges.tolist() == _link_by_definition(*layout, 20.0, max_angle)
 
-    @given(layouts(most=120), st.sampled_from([1, 2, 7, 30]), st.integers(1, 3), st.sampled_from([2.0, 5.0, 20.0]))
+    @given(
+        layouts(most=120),
+        st.sampled_from([1, 2, 7, 30]),
+        st.integers(1, 3),
+        st.builds(ClusterParams, st.sampled_from([2.0, 5.0, 20.0]), st.sampled_from([95.0, 105.0, 145.0])),
+    )
     def test_neither_blocks_nor_threads_matter(
-        self, layout: tuple[Floats, Floats], block_cells: int, n_threads: int, reach: float
+        self, layout: tuple[Floats, Floats], block_cells: int, n_threads: int, params: ClusterParams
     ) -> None:
         """Cut into blocks of few cells or not at all, in one thread or several, the links are the same."""
-        parted = link_cells(*layout, reach, block_cells=block_cells, n_threads=n_threads)
-        assert parted.tolist() == link_cells(*layout, reach).tolist()
+        parted = link_cells(*layout, params, block_cells=block_cells, n_threads=n_threads)
+        assert parted.tolist() == link_cells(*layout, params).tolist()
 
     def test_thousands_of_cells_are_the_same_in_any_blocks(self) -> None:
         """Blocks of very uneven density, some cells doubled, with voids: 6,000 cells in one block or a hundred."""
@@ -199,7 +237,7 @@ class TestLinkCells:
     ) -> None:
         """However thin the layout, and even where rounding keeps cells out of the triangles, no cell is left out."""
         x, y = pixel_um * np.array(points, np.float64).reshape(-1, 2).T
-        edges = link_cells(*_turn(x, y, angle), 1e6)
+        edges = link_cells(*_turn(x, y, angle), ClusterParams(1e6))
         assert (edges[:, 0] < edges[:, 1]).all()
         assert largest_cluster(edges, np.ones(len(points), np.bool_)) == len(points)
 
@@ -212,6 +250,73 @@ class TestLinkCells:
     def test_rounding_does_not_shuffle_an_upright_line(self, jitter: float) -> None:
         """Cells one above the other, a hair to the left or right, are linked from top to bottom."""
         assert _link((jitter, 0), (0, 30), (-jitter, 15)) == {(0, 2), (1, 2)}
+
+    @pytest.mark.parametrize("n_usable", [1, 3])
+    def test_there_are_as_many_threads_as_processors_may_be_used(
+        self, n_usable: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process that a scheduler lets run on three processors of a hundred starts three threads."""
+        asked: list[int] = []
+
+        def make_pool(n: int) -> ThreadPoolExecutor:
+            asked.append(n)
+            return ThreadPoolExecutor(n)
+
+        monkeypatch.setattr("hetscore.scoring.clusters.ThreadPoolExecutor", make_pool)
+        monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(n_usable)), raising=False)
+        link_cells(np.arange(9.0), np.zeros(9), block_cells=4)
+        link_cells(np.arange(9.0), np.zeros(9), block_cells=4, n_threads=2)
+        assert asked == [n_usable, 2]
+
+
+class TestClusterParams:
+    """Limits of the limits."""
+
+    @pytest.mark.parametrize("angle", [90.0, 150.0, np.nan])
+    def test_an_angle_that_rounding_would_decide_on_is_refused(self, angle: float) -> None:
+        """Every diagonal of a square is seen under just 90 degrees; from 150 on, circles are not bounded."""
+        with pytest.raises(ValueError, match="expected 95 to 145 degrees"):
+            ClusterParams(max_angle=angle)
+
+
+class TestBorders:
+    """Cells of a free border are neighbors of those they touch, no more than cells inside."""
+
+    @pytest.mark.parametrize(("even", "odd"), [("3 0 0 0", " 0 0 0 0"), ("0 3 0 0", " 0 0 0 0")])
+    def test_five_stained_cells_parted_by_others_are_no_cluster(self, even: str, odd: str) -> None:
+        """Every other cell of a zigzag border, seen under 120 degrees by the one between; or one column inside."""
+        result = score_picture(_stack(even, odd))
+        assert result.largest_cluster == (1, 1, 1)
+        assert result.score is Her2Score.ZERO
+
+    @pytest.mark.parametrize(("even", "odd"), [("0 3 3 3", " 3 3 3 3"), ("3 0 3 3", " 3 3 3 3")])
+    def test_five_negative_cells_parted_by_stained_ones_are_no_cluster(self, even: str, odd: str) -> None:
+        """The same with the classes exchanged: each negative cell stands alone."""
+        result = score_picture(_stack(even, odd))
+        assert [c.n_cells for c in result.negative_clusters] == [1] * 5
+        assert result.score is Her2Score.THREE_PLUS
+
+    @pytest.mark.parametrize(
+        "picture",
+        [
+            """
+            0 3 3 3 3 3 0
+             0 0 0 0 0 0
+            """,
+            """
+            3 0 0
+             3 0 0
+            3 0 0
+             3 0 0
+            3 0 0
+            """,
+        ],
+    )
+    def test_five_stained_cells_that_touch_along_a_border_are_a_cluster(self, picture: str) -> None:
+        """Side by side along a straight border, or up and down a zigzag one: a chain of five."""
+        result = score_picture(picture)
+        assert result.largest_cluster == (5, 5, 5)
+        assert result.score is Her2Score.THREE_PLUS
 
 
 class TestLabelClusters:
