@@ -38,8 +38,9 @@ samples: setup  ## draw slides_sample anew
 calibrate: setup  ## fit models/watershed from the development data beside the repository
 	$(BIN)/python scripts/calibrate_default.py --data ../shared/data
 
-rules: setup  ## write docs/rules.md anew from the tables
-	$(BIN)/hetscore rules show --markdown > docs/rules.md
+rules: setup  ## write docs/rules.md and docs/counts.md anew from the tables
+	$(BIN)/hetscore rules show --markdown > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
+	$(BIN)/hetscore rules columns > docs/counts.md.new && mv docs/counts.md.new docs/counts.md
 
 bench: setup  ## how the time of the cluster rules grows with the number of cells
 	$(BIN)/python scripts/bench_clusters.py

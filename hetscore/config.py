@@ -23,8 +23,8 @@ from hetscore.quality import QualityParams
 from hetscore.scoring.case import CaseParams
 from hetscore.scoring.cell import OrdinalModel
 from hetscore.scoring.fragment import FragmentParams as FragmentScoreParams
-from hetscore.scoring.guidelines import GUIDELINES
-from hetscore.scoring.status import RULE_SETS
+from hetscore.scoring.guidelines import GUIDELINES, Guideline
+from hetscore.scoring.status import RULE_SETS, RuleSet
 from hetscore.segmenters import SEGMENTERS, make_segmenter
 from hetscore.segmenters.watershed import WatershedParams
 from hetscore.stain import StainVectors
@@ -140,13 +140,12 @@ def _find_bad_numbers(values: Any, name: str) -> list[str]:  # noqa: ANN401 - pl
     return []
 
 
-def _find_other_organ(settings: Settings) -> list[str]:
-    """Say that a rule set is not of the guideline's organ, and which are."""
-    organ, other = GUIDELINES[settings.guideline].organ, RULE_SETS[settings.rule_set].organ
-    if organ == other:
+def find_other_organ(guideline: Guideline, rule_set: RuleSet) -> list[str]:
+    """Say that a rule set is not of the guideline's organ, and which are; nothing where it is."""
+    if guideline.organ == rule_set.organ:
         return []
-    fitting = ", ".join(r.name for r in RULE_SETS.values() if r.organ == organ)
-    said = f"rule_set {settings.rule_set} is for {other}, guideline {settings.guideline} for {organ}"
+    fitting = ", ".join(r.name for r in RULE_SETS.values() if r.organ == guideline.organ)
+    said = f"rule_set {rule_set.name} is for {rule_set.organ}, guideline {guideline.name} for {guideline.organ}"
     return [f"{said}; expected rule_set {fitting}"]
 
 
@@ -159,7 +158,7 @@ def _find_bad_choices(settings: Settings) -> list[str]:
     if settings.rule_set not in RULE_SETS:
         faults.append(f"rule_set {settings.rule_set!r}; expected one of {', '.join(sorted(RULE_SETS))}")
     if settings.guideline in GUIDELINES and settings.rule_set in RULE_SETS:
-        faults += _find_other_organ(settings)
+        faults += find_other_organ(GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set])
     if not ALIGN_PX <= settings.tiling.core_px <= MAX_CORE_PX or settings.tiling.core_px % ALIGN_PX:
         expected = f"a multiple of {ALIGN_PX} from {ALIGN_PX} to {MAX_CORE_PX}"
         faults.append(f"tiling.core_px {settings.tiling.core_px}; expected {expected}")

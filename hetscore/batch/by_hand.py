@@ -9,17 +9,20 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any, TextIO
 
-from hetscore.batch.counts import CountedCase
+from hetscore.batch.counts import CountedCase, read_counts
 from hetscore.batch.table import Faults
 from hetscore.cohort.pairs import LossCounts, PairedTest, summarize_pairs
-from hetscore.domain import CutoffRow, IshReading, PairChange, Sample
+from hetscore.config import find_other_organ
+from hetscore.domain import CutoffRow, IshData, IshReading, PairChange, Sample
 from hetscore.errors import UsageError
 from hetscore.scoring.by_hand import HandCase, score_by_hand
 from hetscore.scoring.guidelines import Guideline
+from hetscore.scoring.ish import read_ish
 from hetscore.scoring.pairs import compare_pair, score_by_percent
 from hetscore.scoring.status import RuleSet
 
@@ -55,6 +58,8 @@ class HandRow:
     status_text: str
     low: str = ""
     """HER2-low and its kin; breast only, never part of score or status."""
+    low_rule: str = ""
+    low_text: str = ""
     fragments: int
     fragments_with_tumor: int
     score_2plus_or_3plus: int
@@ -69,8 +74,10 @@ class HandRow:
     tumor_level: float | None = None
     loss_of_positivity: str = ""
     loss_of_positivity_rule: str = ""
+    loss_of_positivity_text: str = ""
     loss_of_overexpression: str = ""
     loss_of_overexpression_rule: str = ""
+    loss_of_overexpression_text: str = ""
     score_change: int | None = None
     percent_change: float | None = None
     score_by_percent: float | None = None
@@ -87,49 +94,75 @@ class HandResults:
     pairs: tuple[PairChange, ...]
 
 
-def apply_rules(cases: Sequence[CountedCase], guideline: Guideline, rule_set: RuleSet) -> HandResults:
-    """Apply the tables to cases read by hand.
+def apply_table(table: Path, guideline: Guideline, rule_set: RuleSet, *, ish_counts: Path | None = None) -> HandResults:
+    """Read a pathologist's own table and apply the rules to its cases.
 
     Parameters
     ----------
-    cases : sequence of CountedCase
-        As read by `read_counts` with the same guideline.
+    table : Path
+        One row a fragment, see `counts.COLUMNS`.
     guideline : Guideline
         Gives the IHC score.
     rule_set : RuleSet
         Gives the HER2 status.
+    ish_counts : Path, optional
+        One row a nucleus, see `counts.NUCLEUS_COLUMNS`.
 
     Returns
     -------
     HandResults
-        One row a case and timepoint in the order given. A pair is a case with a baseline and a later sample, or with a
-        baseline alone where other cases of the table have a later one.
+        One row a case and timepoint in the order of the table. A pair is a case with a baseline and a later sample, or
+        with a baseline alone where other cases of the table have a later one.
 
     Raises
     ------
     UsageError
-        If guideline and rule set are of different organs, or with one line for each case whose numbers cannot be.
+        If guideline and rule set are of different organs; else with one line for each fault of the tables, those that
+        only the rules can find (ISH numbers that contradict each other, a case that cannot be scored) among them.
     """
-    if guideline.organ != rule_set.organ:
-        raise UsageError(
-            f"guideline {guideline.name} is for {guideline.organ}, rule set {rule_set.name} for {rule_set.organ};"
-            " expected one organ. `hetscore rules list` names them."
-        )
+    other_organ = find_other_organ(guideline, rule_set)
+    if other_organ:
+        raise UsageError("; ".join(other_organ))
     faults = Faults()
-    judged: dict[tuple[str, str | None], HandCase] = {}
-    for case in cases:
-        try:
-            judged[case.case_id, case.timepoint] = score_by_hand(
-                case.case_id, case.fragments, case.ish, guideline=guideline, rule_set=rule_set
-            )
-        except UsageError as error:
-            faults.add(case.where, str(error))
+    cases = read_counts(table, guideline, faults, ish_counts)
+    judged = _judge(cases, guideline, rule_set, faults)
     faults.raise_any()
     changes = _compare(cases, judged)
     return HandResults(
         rows=tuple(_make_row(case, judged[case.case_id, case.timepoint], changes) for case in cases),
         pairs=tuple(changes.values()),
     )
+
+
+def _judge(
+    cases: Sequence[CountedCase], guideline: Guideline, rule_set: RuleSet, faults: Faults
+) -> dict[tuple[str, str | None], HandCase]:
+    """Judge what can be judged; a case whose ISH cannot be is tried without it, so that all its faults are told."""
+    judged = {}
+    for case in cases:
+        fault = _find_ish_fault(case, rule_set)
+        if fault:
+            faults.add(*fault)
+        if not case.is_whole:
+            continue
+        ish = IshData() if fault else case.ish
+        try:
+            judged[case.case_id, case.timepoint] = score_by_hand(
+                case.case_id, case.fragments, ish, guideline=guideline, rule_set=rule_set
+            )
+        except UsageError as error:
+            faults.add(case.where, str(error))
+    return judged
+
+
+def _find_ish_fault(case: CountedCase, rule_set: RuleSet) -> tuple[str, str] | None:
+    """Say where and what is wrong with the ISH of a case: its summary by itself, or with the nuclei counted."""
+    for ish, where in ((replace(case.ish, counts=None), case.ish_where), (case.ish, case.nuclei_where)):
+        try:
+            read_ish(ish, rule_set.ish_rule)
+        except UsageError as error:
+            return where, str(error)
+    return None
 
 
 def _compare(cases: Sequence[CountedCase], judged: dict[tuple[str, str | None], HandCase]) -> dict[str, PairChange]:
@@ -166,6 +199,8 @@ def _make_row(case: CountedCase, judged: HandCase, changes: dict[str, PairChange
         status_rule=judged.status_decision.rule,
         status_text=judged.status_decision.text,
         low=judged.low.value if judged.low else "",
+        low_rule=judged.low.rule if judged.low else "",
+        low_text=judged.low.text if judged.low else "",
         fragments=judged.tally.total,
         fragments_with_tumor=judged.tally.with_tumor,
         score_2plus_or_3plus=judged.tally.positive,
@@ -208,8 +243,10 @@ def _change_fields(change: PairChange) -> dict[str, Any]:
     return {
         "loss_of_positivity": change.positivity.value,
         "loss_of_positivity_rule": change.positivity_decision.rule,
+        "loss_of_positivity_text": change.positivity_decision.text,
         "loss_of_overexpression": change.overexpression.value,
         "loss_of_overexpression_rule": change.overexpression_decision.rule,
+        "loss_of_overexpression_text": change.overexpression_decision.text,
         "score_change": change.score_change,
         "percent_change": _round(change.percent_change),
     }
@@ -221,17 +258,35 @@ def _round(value: Fraction | float | None) -> float | None:
 
 def describe(results: HandResults) -> list[str]:
     """Sum the results up in a few lines: labels, and what became of HER2 where there are pairs."""
-    labels = Counter(row.label for row in results.rows)
-    lines = [f"{len(results.rows)} cases: " + ", ".join(f"{n} {label}" for label, n in labels.most_common())]
+    lines = [_describe_labels(results.rows), *_describe_lone(results.rows)]
     if not results.pairs:
         return lines
     summary = summarize_pairs(results.pairs)
+    compared = f"{summary.n_down} scored lower, {summary.n_up} higher, {summary.n_unchanged} same"
     lines += [
-        f"{summary.n_pairs} pairs: {summary.n_down} scored lower, {summary.n_up} higher, {summary.n_unchanged} same",
+        f"{_count(summary.n_pairs, 'pair')}: {compared}, {summary.n_not_compared} without a score on either side",
         _describe_loss("loss of positivity", summary.positivity),
         _describe_loss("loss of overexpression", summary.overexpression),
     ]
     return lines + [_describe_test(test) for test in summary.tests]
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
+
+
+def _describe_labels(rows: Sequence[HandRow]) -> str:
+    n_cases = len({row.case_id for row in rows})
+    samples = f", {_count(len(rows), 'sample')}" if any(row.timepoint for row in rows) else ""
+    labels = Counter(row.label for row in rows)
+    return f"{_count(n_cases, 'case')}{samples}: " + ", ".join(f"{n} {label}" for label, n in labels.most_common())
+
+
+def _describe_lone(rows: Sequence[HandRow]) -> list[str]:
+    """Name the later samples that nothing can be compared with."""
+    first = {row.case_id for row in rows if row.timepoint == BASELINE}
+    lone = [row.case_id for row in rows if row.timepoint == POST and row.case_id not in first]
+    return [f"{_count(len(lone), 'later sample')} without baseline: {', '.join(lone)}"] if lone else []
 
 
 def _describe_loss(name: str, counts: LossCounts) -> str:
@@ -244,12 +299,60 @@ def _describe_loss(name: str, counts: LossCounts) -> str:
 
 
 def _describe_test(test: PairedTest) -> str:
-    p_value = "not defined" if test.p_value is None else f"p = {test.p_value:.4f}"
-    return f"{test.name}: {p_value} ({test.method}). {test.remark}".strip()
+    return f"{test.name}: {_describe_p(test.p_value)} ({test.method}). {test.remark}".strip()
+
+
+def _describe_p(p_value: float | None) -> str:
+    if p_value is None:
+        return "not defined"
+    return f"p = {p_value:.{_DECIMALS}f}" if p_value >= 10**-_DECIMALS else f"p < {10**-_DECIMALS:.{_DECIMALS}f}"
 
 
 def write_rows(rows: Sequence[HandRow], file: TextIO) -> None:
     """Write rows as CSV with a header, in the order of the fields of `HandRow`; None becomes an empty field."""
     writer = csv.DictWriter(file, [f.name for f in fields(HandRow)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows({**asdict(row), "case_id": _defuse(row.case_id)} for row in rows)
+
+
+def _defuse(case_id: str) -> str:
+    """Put an apostrophe before an id that a spreadsheet would run as a formula.
+
+    The other texts begin with words of ours, and numbers are to stay numbers (OWASP, CSV injection).
+    """
+    return f"'{case_id}" if case_id.startswith(("=", "+", "-", "@")) else case_id
+
+
+def save_rows(rows: Sequence[HandRow], path: Path) -> None:
+    """Write rows to a file, whole or not at all.
+
+    Parameters
+    ----------
+    rows : sequence of HandRow
+        As `write_rows` takes them.
+    path : Path
+        A file is written beside it and takes its place; a pipe or a device, which has no place, is written to.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written; an older file then stands as it was.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            _save(rows, path)
+            return
+        target = path.resolve()
+        part = target.with_name(f".{target.name}.part")
+        try:
+            _save(rows, part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}). Choose another --out.") from None
+
+
+def _save(rows: Sequence[HandRow], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write_rows(rows, file)

@@ -7,23 +7,14 @@ hundreds of slides must not fail at its last line after a night of work.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hetscore.batch.table import (
-    ISH_COLUMNS,
-    Column,
-    Faults,
-    Row,
-    choice,
-    group_rows,
-    read_case_id,
-    read_number,
-    read_rows,
-    shared_values,
-)
-from hetscore.domain import CaseInput, IshData, IshResult, MppSource, SlideInput, SlideRole
+from hetscore.batch.columns import ISH_COLUMNS, choice, make_ish, read_case_id, read_number
+from hetscore.batch.table import Column, Faults, Row, check_spelling, group_rows, read_rows, shared_values
+from hetscore.domain import CaseInput, MppSource, SlideInput, SlideRole
 from hetscore.slides import PLAUSIBLE_MPP, SUPPORTED_SUFFIXES, dicom_series
 
 TABLE_NAME = "cases.csv"
@@ -58,15 +49,23 @@ def find_cases(paths: Sequence[Path]) -> tuple[CaseInput, ...]:
 
 
 def _cases_of(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
-    if path.is_dir():
+    if _is_kind(path, Path.is_dir):
         table = path / TABLE_NAME
         return _read_table(table, faults) if table.is_file() else _scan_folder(path, faults)
-    if not path.is_file():
+    if not _is_kind(path, Path.is_file):
         faults.add(str(path), "no such file or folder; expected a slide, a folder of slides or a cases table")
         return ()
     if path.suffix.lower() == ".csv":
         return _read_table(path, faults)
     return (_case_of_slide(path),)
+
+
+def _is_kind(path: Path, ask: Callable[[Path], bool]) -> bool:
+    """Ask what a path is; one that cannot be asked, such as too long a name, is nothing."""
+    try:
+        return ask(path)
+    except OSError:
+        return False
 
 
 def _case_of_slide(path: Path) -> CaseInput:
@@ -97,11 +96,16 @@ def _one_per_series(slides: Iterable[Path]) -> list[Path]:
 
 
 def _check_unique(cases: Sequence[CaseInput], faults: Faults) -> None:
-    for case_id, count in Counter(case.case_id for case in cases).items():
-        if count > 1:
-            paths = ", ".join(str(slide.path) for case in cases if case.case_id == case_id for slide in case.slides)
-            remedy = f"Rename a file, or name several slides of a case in {TABLE_NAME}."
-            faults.add(case_id, f"{count} cases of this id ({paths}); expected one. {remedy}")
+    same: dict[str, list[CaseInput]] = {}
+    for case in cases:
+        # Some file systems do not tell upper from lower case.
+        same.setdefault(case.case_id.casefold(), []).append(case)
+    for members in same.values():
+        if len(members) > 1:
+            paths = ", ".join(str(slide.path) for case in members for slide in case.slides)
+            ids = " and ".join(dict.fromkeys(case.case_id for case in members))
+            said = f"{len(members)} cases of this id, in any letter case ({paths}); expected one"
+            faults.add(ids, f"{said}. Rename a file, or name several slides of a case in {TABLE_NAME}.")
     named = Counter(slide.path.resolve() for case in cases for slide in case.slides)
     for path, count in named.items():
         if count > 1:
@@ -111,7 +115,8 @@ def _check_unique(cases: Sequence[CaseInput], faults: Faults) -> None:
 def _read_table(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
     """Read a cases table; on a fault the cases are incomplete and the fault is noted."""
     rows = read_rows(path, COLUMNS, faults, one_row="slide", finish=lambda row: _find_files(path, row, faults))
-    by_case = group_rows([row for row in rows if "slide" in row.values], "case_id")
+    named = check_spelling(rows, "case_id", "case", faults)
+    by_case = group_rows([row for row in named if "slide" in row.values], "case_id")
     return tuple(_make_case(case_id, members, faults) for (case_id,), members in by_case.items())
 
 
@@ -119,24 +124,17 @@ def _find_files(path: Path, row: Row, faults: Faults) -> Row:
     """Resolve the files of a row against the table's folder."""
     files = {name: path.parent / row.values[name] for name in ("slide", "annotations") if name in row.values}
     for name, file in files.items():
-        if not file.is_file():
+        if not _is_kind(file, Path.is_file):
             faults.add(row.where, f"{name} {file} is not a file; expected a path relative to the table")
-    return Row(row.where, {**row.values, **files})
+    return replace(row, values={**row.values, **files})
 
 
 def _make_case(case_id: str, rows: Sequence[Row], faults: Faults) -> CaseInput:
     known = shared_values(case_id, rows, COLUMNS, faults)
     _check_names(case_id, rows, faults)
     _check_roles(case_id, rows, faults)
-    ish = IshData(
-        result=known.get("ish", IshResult.UNKNOWN),
-        her2_copies=known.get("her2_copies"),
-        cep17_copies=known.get("cep17_copies"),
-        n_cells=known.get("ish_cells"),
-        ratio=known.get("ish_ratio"),
-    )
     own = {name: known[name] for name in ("specimen", "organ", "timepoint") if name in known}
-    return CaseInput(case_id, tuple(_make_slide(row.values) for row in rows), ish=ish, **own)
+    return CaseInput(case_id, tuple(_make_slide(row.values) for row in rows), ish=make_ish(known), **own)
 
 
 def _check_names(case_id: str, rows: Sequence[Row], faults: Faults) -> None:
@@ -177,7 +175,8 @@ def _make_slide(values: Mapping[str, Any]) -> SlideInput:
 
 
 def _read_mpp(text: str) -> float:
-    return read_number(text, *PLAUSIBLE_MPP[MppSource.CASES_TABLE])
+    # Slide libraries print up to 17 digits, and nothing is compared exactly with it.
+    return float(read_number(text, *PLAUSIBLE_MPP[MppSource.CASES_TABLE], max_digits=24))
 
 
 def _read_role(text: str) -> SlideRole:
@@ -185,15 +184,15 @@ def _read_role(text: str) -> SlideRole:
 
 
 COLUMNS = (
-    Column("case_id", read_case_id, is_required=True),
-    Column("slide", Path, is_required=True),
-    Column("role", _read_role),
-    Column("mpp", _read_mpp),
-    Column("specimen", choice("biopsy", "resection"), is_of_case=True),
-    Column("organ", choice("gastric", "breast"), is_of_case=True),
-    Column("timepoint", choice("baseline", "post"), is_of_case=True),
+    Column("case_id", read_case_id, "Names the case and its folder of results.", is_required=True),
+    Column("slide", Path, "The slide, relative to the table.", is_required=True),
+    Column("role", _read_role, "What the slide is for: her2, he or control; her2 where empty."),
+    Column("mpp", _read_mpp, "Microns per level-0 pixel; outranks the command line and the file."),
+    Column("specimen", choice("biopsy", "resection"), "biopsy or resection.", is_of_case=True),
+    Column("organ", choice("gastric", "breast"), "gastric or breast.", is_of_case=True),
+    Column("timepoint", choice("baseline", "post"), "baseline or post.", is_of_case=True),
     *ISH_COLUMNS,
-    Column("annotations", Path),
-    Column("level_group", str),
+    Column("annotations", Path, "GeoJSON from QuPath, relative to the table."),
+    Column("level_group", str, "Slides of one group are levels of the same fragments."),
 )
 """The cases table, one row a slide: every column it may have. To add one, add a row here and use it in `_make_case`."""

@@ -7,32 +7,18 @@ nucleus by nucleus. Everything that is wrong is reported at once with its line; 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hetscore.batch.table import (
-    ISH_COLUMNS,
-    Column,
-    Faults,
-    Row,
-    choice,
-    group_rows,
-    read_case_id,
-    read_count,
-    read_number,
-    read_rows,
-    shared_values,
-)
-from hetscore.domain import Her2Score, IshCounts, IshData, IshResult
-from hetscore.scoring.by_hand import HandFragment, bound_score
-from hetscore.scoring.guidelines import Counts, Guideline
-
-CLASSES = ("class_0", "class_1plus", "class_2plus", "class_3plus")
-CLUSTERS = ("largest_cluster_1plus", "largest_cluster_2plus", "largest_cluster_3plus")
-PERCENT = "percent_2plus_or_3plus"
+from hetscore.batch.columns import ISH_COLUMNS, choice, make_ish, read_case_id, read_count, read_number
+from hetscore.batch.fragment_rows import PERCENT, find_percent_fault, make_fragment
+from hetscore.batch.table import STDIN, Column, Faults, Row, check_spelling, group_rows, read_rows, shared_values
+from hetscore.domain import Her2Score, IshCounts, IshData
+from hetscore.scoring.by_hand import HandFragment
+from hetscore.scoring.guidelines import Guideline
 
 
 @dataclass(frozen=True)
@@ -48,51 +34,53 @@ class CountedCase:
     ish: IshData
     percent_at_score: Fraction | None
     """Percent of the tumor cells stained at the score of the case."""
+    ish_where: str
+    """File and line where its ISH is first spoken of."""
+    nuclei_where: str = ""
+    """File and line of its first nucleus; empty without."""
+    is_whole: bool = True
+    """Whether its fragments are without fault, so that they can be scored."""
 
 
-def read_counts(path: Path, guideline: Guideline, ish_counts: Path | None = None) -> tuple[CountedCase, ...]:
+def read_counts(
+    path: Path, guideline: Guideline, faults: Faults, ish_counts: Path | None = None
+) -> tuple[CountedCase, ...]:
     """Read a table of fragments.
 
     Parameters
     ----------
     path : Path
-        One row a fragment; columns as in `COLUMNS`.
+        One row a fragment; columns as in `COLUMNS`. A pipe or `STDIN` does as well.
     guideline : Guideline
         By which counts are to be scored: a row whose counts do not settle or contradict its score is a fault.
+    faults : Faults
+        Where is noted, one line each: a file that cannot be read, an unknown or missing column, a cell that cannot be
+        read, an unknown score, a negative count, a fragment named twice, ids that differ in letter case alone, fewer
+        tumor cells than the classes add up to, clusters larger than their counts, a score or percent that the counts
+        contradict, rows of a case that disagree, nuclei of a case that is not in the table.
     ish_counts : Path, optional
         One row a nucleus; columns as in `NUCLEUS_COLUMNS`.
 
     Returns
     -------
     tuple of CountedCase
-        One for each case and timepoint, in the order of first mention.
-
-    Raises
-    ------
-    UsageError
-        With one line for each fault: a file that does not exist, an unknown or missing column, a cell that cannot be
-        read, an unknown score, a negative count, a fragment named twice, fewer tumor cells than the classes add up to,
-        clusters larger than their counts, a score that the counts contradict, rows of a case that disagree, nuclei of a
-        case that is not in the table.
+        One for each case and timepoint, in the order of first mention; with faults they may be incomplete.
     """
-    faults = Faults()
-    rows = _read_file(path, COLUMNS, "fragment", faults)
+    if path == STDIN == ish_counts:
+        faults.add("standard input", "named for both tables; expected one of them in a file. Save the other.")
+        return ()
+    rows = read_rows(path, COLUMNS, faults, one_row="fragment")
+    check_spelling(rows, "case_id", "case", faults)
     _check_timepoints(rows, faults)
     cases = {
         key: _make_case(key, members, guideline, faults)
         for key, members in group_rows(rows, "case_id", "timepoint").items()
     }
     if ish_counts is not None:
-        _add_nuclei(cases, ish_counts, faults)
-    faults.raise_any()
+        nuclei = read_rows(ish_counts, NUCLEUS_COLUMNS, faults, one_row="nucleus")
+        if rows:  # else every nucleus would be of a case that is not there
+            _add_nuclei(cases, nuclei, faults)
     return tuple(cases.values())
-
-
-def _read_file(path: Path, columns: Sequence[Column], one_row: str, faults: Faults) -> list[Row]:
-    if not path.is_file():
-        faults.add(str(path), f"no such file; expected a comma-separated table with one row a {one_row}")
-        return []
-    return read_rows(path, columns, faults, one_row=one_row)
 
 
 def _check_timepoints(rows: Sequence[Row], faults: Faults) -> None:
@@ -105,23 +93,32 @@ def _check_timepoints(rows: Sequence[Row], faults: Faults) -> None:
 
 def _make_case(key: tuple[Any, ...], rows: Sequence[Row], guideline: Guideline, faults: Faults) -> CountedCase:
     case_id, timepoint = key
+    n_faults = len(faults.lines)
     known = shared_values(case_id, rows, COLUMNS, faults)
+    is_agreed = len(faults.lines) == n_faults
     _check_twice(case_id, rows, faults)
+    check_spelling(rows, "fragment", f"case {case_id} has fragment", faults)
+    fragments = tuple(make_fragment(row, guideline, faults) for row in rows if "fragment" in row.values)
+    is_whole = all(row.is_whole for row in rows) and len(faults.lines) == n_faults
     percent = known.get("percent_at_score")
+    fault = find_percent_fault(percent, fragments, guideline) if is_whole and percent is not None else None
+    if fault:
+        faults.add(_find_where(rows, ("percent_at_score",)), fault)
     return CountedCase(
         where=rows[0].where,
         case_id=case_id,
         timepoint=timepoint,
-        fragments=tuple(_make_fragment(row, guideline, faults) for row in rows if "fragment" in row.values),
-        ish=IshData(
-            result=known.get("ish", IshResult.UNKNOWN),
-            her2_copies=known.get("her2_copies"),
-            cep17_copies=known.get("cep17_copies"),
-            ratio=known.get("ish_ratio"),
-            n_cells=known.get("ish_cells"),
-        ),
+        fragments=fragments,
+        ish=make_ish(known if is_agreed else {}),
         percent_at_score=percent,
+        ish_where=_find_where(rows, [column.name for column in ISH_COLUMNS]),
+        is_whole=is_whole,
     )
+
+
+def _find_where(rows: Sequence[Row], columns: Sequence[str]) -> str:
+    """Find the first row that fills one of the columns, else the first row."""
+    return next((row.where for row in rows if any(name in row.values for name in columns)), rows[0].where)
 
 
 def _check_twice(case_id: str, rows: Sequence[Row], faults: Faults) -> None:
@@ -135,121 +132,31 @@ def _check_twice(case_id: str, rows: Sequence[Row], faults: Faults) -> None:
             faults.add(row.where, f"{what}. Remove a row, or name the second fragment differently.")
 
 
-def _make_fragment(row: Row, guideline: Guideline, faults: Faults) -> HandFragment:
-    """Make one fragment; of its faults the first is told, since the others may follow from it."""
-    values = row.values
-    nothing = HandFragment(values["fragment"], has_tumor=False)
-    fault = _find_fault(values) if row.is_whole else None
-    if fault:
-        faults.add(row.where, fault)
-    if fault or not row.is_whole:
-        return nothing
-    counts = _counts(values)
-    n_tumor = values.get("tumor_cells", sum(counts or ()) + values.get("unscored", 0))
-    fragment = HandFragment(
-        name=values["fragment"],
-        has_tumor=n_tumor > 0 or "score" in values,
-        score=values.get("score"),
-        counts=counts if counts and any(counts) else None,
-        clusters=(values.get(CLUSTERS[0]), values.get(CLUSTERS[1]), values.get(CLUSTERS[2])),
-        n_unscored=n_tumor - sum(counts) if counts else 0,
-        percent_overexpressed=values.get(PERCENT),
-    )
-    fault = _find_contradiction(fragment, guideline)
-    if fault:
-        faults.add(row.where, fault)
-        return nothing
-    return fragment
-
-
-def _counts(values: Mapping[str, Any]) -> Counts | None:
-    if CLASSES[0] not in values:
-        return None
-    none, faint, moderate, strong = (values[name] for name in CLASSES)
-    return none, faint, moderate, strong
-
-
-def _find_fault(values: Mapping[str, Any]) -> str | None:
-    """Say what is wrong with the numbers of a row by themselves; None where nothing is."""
-    noted = [name for name in CLASSES if name in values]
-    if noted and len(noted) < len(CLASSES):
-        missing = ", ".join(name for name in CLASSES if name not in values)
-        return f"{missing} is empty; expected all four classes or none. Write 0 where no cell was seen."
-    n_classed, n_unscored = sum(values[name] for name in noted), values.get("unscored", 0)
-    n_tumor = values.get("tumor_cells")
-    if n_tumor is not None and n_tumor < n_classed + n_unscored:
-        added = f"the classes and unscored cells add up to {n_classed + n_unscored}"
-        return f"tumor_cells {n_tumor}, but {added}; expected at least as many. Correct the counts."
-    if n_tumor is not None and noted and "unscored" in values and n_tumor > n_classed + n_unscored:
-        added = f"the classes and unscored cells add up to {n_classed + n_unscored}"
-        return f"tumor_cells {n_tumor}, but {added}; expected the same. Correct one, or leave unscored empty."
-    if n_tumor == 0 and ("score" in values or PERCENT in values):
-        return "tumor_cells 0, but a score or percent is given; expected neither. A fragment without tumor has none."
-    if not noted and n_tumor != 0 and "score" not in values:
-        return "neither score nor counts; expected one of them, or tumor_cells 0 for a fragment without tumor."
-    if noted and PERCENT in values:
-        return f"{PERCENT} beside the counts it follows from; expected one of them. Leave it empty."
-    return _find_cluster_fault(values)
-
-
-def _find_cluster_fault(values: Mapping[str, Any]) -> str | None:
-    clusters = [name for name in CLUSTERS if name in values]
-    counts = _counts(values)
-    if clusters and counts is None:
-        return f"{clusters[0]} without counts; expected class_0 to class_3plus beside it. Or give the score alone."
-    size = sum(counts or ())
-    for least, name in enumerate(CLUSTERS, start=1):
-        if name not in values:
-            continue
-        n_cells = sum((counts or (0, 0, 0, 0))[least:])
-        if values[name] > min(size, n_cells):
-            return (
-                f"{name} {values[name]}, but only {min(size, n_cells)} cells can be in it; expected no more."
-                " A cluster of stronger cells is part of that of weaker ones. Correct it."
-            )
-        size = values[name]
-    return None
-
-
-def _find_contradiction(fragment: HandFragment, guideline: Guideline) -> str | None:
-    """Say how counts and score of a fragment fail to settle one another under the guideline; None where they do."""
-    if not fragment.has_tumor:
-        return None
-    if fragment.counts is None and fragment.score is None:
-        return "tumor cells, but none with a class, and no score; expected a score. Give it, or count the classes."
-    lowest, highest = bound_score(fragment, guideline)
-    allowed = lowest.label if lowest is highest else f"{lowest.label} to {highest.label}"
-    # 0 or 1+ may stay open: often another fragment scores the case, and both are below 2+
-    if fragment.score is None and lowest is not highest and highest >= Her2Score.TWO_PLUS:
-        return (
-            f"the counts allow {allowed} by {guideline.name}, which asks for connected cells; expected one score."
-            f" Give score, or the largest connected clusters in {', '.join(CLUSTERS)}."
-        )
-    if fragment.score is not None and not lowest <= fragment.score <= highest:
-        what = f"score {fragment.score.label}, but the counts give {allowed} by {guideline.name}"
-        return f"{what}; expected both to agree. Correct one, or leave the score empty."
-    percent = fragment.percent_overexpressed
-    if fragment.score is not None and fragment.score >= Her2Score.TWO_PLUS and percent == 0:
-        return f"score {fragment.score.label}, but {PERCENT} 0; expected some overexpressing cells. Correct one."
-    return None
-
-
-def _add_nuclei(cases: dict[tuple[Any, ...], CountedCase], path: Path, faults: Faults) -> None:
+def _add_nuclei(cases: dict[tuple[Any, ...], CountedCase], rows: Sequence[Row], faults: Faults) -> None:
     """Put the signals of each nucleus beside the case's other ISH data."""
-    rows = _read_file(path, NUCLEUS_COLUMNS, "nucleus", faults)
     for key, members in group_rows(rows, "case_id", "timepoint").items():
-        if key not in cases:
-            at = f" at {key[1]}" if key[1] else ""
-            faults.add(members[0].where, f"case {key[0]}{at} is not in the table of fragments; expected it there.")
-            continue
+        fault = None if key in cases else _say_unknown(key, cases)
+        is_whole = all(row.is_whole for row in members)
         has_cep17 = {"cep17" in row.values for row in members}
-        if len(has_cep17) > 1:
+        if not fault and is_whole and len(has_cep17) > 1:
             what = f"cep17 is filled for some nuclei of case {key[0]} and empty for others; expected all or none"
-            faults.add(members[0].where, f"{what}. Remove nuclei that could not be counted.")
+            fault = f"{what}. Remove nuclei that could not be counted."
+        if fault:
+            faults.add(members[0].where, fault)
+        if fault or not is_whole:
             continue
-        her2 = tuple(row.values.get("her2", 0) for row in members)
+        her2 = tuple(row.values["her2"] for row in members)
         cep17 = tuple(row.values["cep17"] for row in members) if has_cep17 == {True} else None
-        cases[key] = replace(cases[key], ish=replace(cases[key].ish, counts=IshCounts(her2, cep17)))
+        ish = replace(cases[key].ish, counts=IshCounts(her2, cep17))
+        cases[key] = replace(cases[key], ish=ish, nuclei_where=members[0].where)
+
+
+def _say_unknown(key: tuple[Any, ...], cases: Iterable[tuple[Any, ...]]) -> str:
+    case_id, timepoint = key
+    if timepoint is None and any(other == case_id for other, _ in cases):
+        return f"case {case_id} has several timepoints; expected timepoint baseline or post. Fill it in."
+    at = f" at {timepoint}" if timepoint else ""
+    return f"case {case_id}{at} is not in the table of fragments; expected it there. Add it, or remove its nuclei."
 
 
 def _read_score(text: str) -> Her2Score:
@@ -266,30 +173,63 @@ def _read_cells(text: str) -> int:
 
 
 def _read_percent(text: str) -> Fraction:
-    """Read a percentage exactly as written."""
-    read_number(text, 0, 100)
-    return Fraction(text)
+    return read_number(text, 0, 100)
 
+
+_TIMEPOINT = choice("baseline", "post")
 
 COLUMNS = (
-    Column("case_id", read_case_id, is_required=True),
-    Column("fragment", read_case_id, is_required=True),
-    Column("timepoint", choice("baseline", "post")),
-    Column("score", _read_score),
-    *(Column(name, _read_cells) for name in CLASSES),
-    Column("unscored", _read_cells),
-    Column("tumor_cells", _read_cells),
-    Column(PERCENT, _read_percent),
-    *(Column(name, _read_cells) for name in CLUSTERS),
-    Column("percent_at_score", _read_percent, is_of_case=True),
+    Column(
+        "case_id", read_case_id, "Names the case; an id that differs in letter case alone is a fault.", is_required=True
+    ),
+    Column("fragment", read_case_id, "Names the fragment within its case.", is_required=True),
+    Column("timepoint", _TIMEPOINT, "baseline or post, in all rows of a case or in none; the two are compared."),
+    Column("score", _read_score, "HER2 IHC score of the fragment: 0, 1+, 2+ or 3+; empty without tumor."),
+    Column("class_0", _read_cells, "Tumor cells without membrane staining. All four classes are given, or none."),
+    Column("class_1plus", _read_cells, "Tumor cells that count as 1+."),
+    Column("class_2plus", _read_cells, "Tumor cells that count as 2+."),
+    Column("class_3plus", _read_cells, "Tumor cells that count as 3+."),
+    Column("unscored", _read_cells, "Tumor cells seen but not classed."),
+    Column("tumor_cells", _read_cells, "All tumor cells, the unscored included; 0 is a fragment without tumor."),
+    Column(PERCENT, _read_percent, "Percent of the tumor cells that are 2+ or 3+, where judged and not counted."),
+    Column("largest_cluster_1plus", _read_cells, "Cells of the largest connected cluster of at least 1+."),
+    Column("largest_cluster_2plus", _read_cells, "Cells of the largest connected cluster of at least 2+."),
+    Column("largest_cluster_3plus", _read_cells, "Cells of the largest connected cluster of 3+."),
+    Column(
+        "percent_at_score",
+        _read_percent,
+        "Percent of the tumor cells stained at the score of the case, for the change between two samples.",
+        is_of_case=True,
+    ),
     *ISH_COLUMNS,
 )
 """The table of fragments, one row a fragment: every column it may have."""
 
 NUCLEUS_COLUMNS = (
-    Column("case_id", read_case_id, is_required=True),
-    Column("timepoint", choice("baseline", "post")),
-    Column("her2", _read_cells, is_required=True),
-    Column("cep17", _read_cells),
+    Column("case_id", read_case_id, "A case of the table of fragments.", is_required=True),
+    Column("timepoint", _TIMEPOINT, "baseline or post, where the table of fragments has it."),
+    Column("her2", _read_cells, "HER2 signals of the nucleus.", is_required=True),
+    Column("cep17", _read_cells, "CEP17 signals of the nucleus, for all nuclei of a case or for none."),
 )
 """The table of ISH signals, one row a nucleus: every column it may have."""
+
+
+def columns_markdown() -> str:
+    """Write every column as a Markdown page; docs/counts.md is this, written down by `make rules`."""
+    head = (
+        "# The tables of counts\n\nWhat `hetscore rules apply` reads, made from the columns themselves by `make rules`:"
+        " do not edit this page.\nBoth tables are comma-separated UTF-8 text with a header. Columns may stand in any"
+        " order and be left out unless\nrequired, and a cell may be empty; a value of the case need stand in one of its"
+        " rows only. Numbers are written with a\npoint, without signs for thousands or percent.\n"
+    )
+    fragments = _columns_table("Table of fragments: one row a fragment", COLUMNS)
+    return "\n".join([head, *fragments, *_columns_table("`--ish-counts`: one row a nucleus", NUCLEUS_COLUMNS)])
+
+
+def _columns_table(title: str, columns: Sequence[Column]) -> list[str]:
+    rows = [f"| `{c.name}` | {_say_place(c)} | {c.text} |" for c in columns]
+    return [f"## {title}", "", "| column | of | what it says |", "| --- | --- | --- |", *rows, ""]
+
+
+def _say_place(column: Column) -> str:
+    return "every row, required" if column.is_required else "the case" if column.is_of_case else "the row"

@@ -7,14 +7,21 @@ not the first item of it. What a column means is a `Column`; what the rows mean 
 from __future__ import annotations
 
 import csv
+import io
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from hetscore.domain import IshResult
 from hetscore.errors import UsageError
+
+STDIN = Path("-")
+"""Names standard input, as in other tools."""
+_SHOWN = 60
+"""Characters of a bad cell that a message repeats: enough to find it, and a line is still a line."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,8 @@ class Column:
 
     name: str
     read: Callable[[str], Any]
+    text: str
+    """What it says, in a sentence."""
     is_of_case: bool = False
     """The value belongs to the case, so its rows must agree."""
     is_required: bool = False
@@ -51,7 +60,7 @@ class Row:
     where: str
     values: Mapping[str, Any]
     is_whole: bool = True
-    """Whether every filled cell could be read; where not, what seems to be missing may be what could not."""
+    """Whether no cell is at fault; where one is, what seems to be missing may be what could not be read."""
 
 
 def read_rows(
@@ -67,9 +76,10 @@ def read_rows(
     Parameters
     ----------
     path : Path
-        The table: comma-separated UTF-8 text with a header; a byte order mark, as spreadsheets write it, is dropped.
+        The table: comma-separated UTF-8 text with a header, a file or a pipe, or `STDIN`; a byte order mark, as
+        spreadsheets write it, is dropped.
     columns : sequence of Column
-        Every column the table may have.
+        Every column the table may have; their names are compared in any letter case.
     faults : Faults
         Where faults are noted, each with file and line; the rows are incomplete then.
     one_row : str
@@ -80,54 +90,117 @@ def read_rows(
     Returns
     -------
     list of Row
-        In the order of the table; rows of empty cells, which spreadsheets leave at the end, are skipped.
+        In the order of the table; rows of empty cells and columns without name or value, which spreadsheets leave at
+        the ends, are skipped. Empty where the table cannot be read to its end.
     """
+    name = "standard input" if path == STDIN else str(path)
+    expected = f"expected a comma-separated table with one row a {one_row}"
+    n_faults = len(faults.lines)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            header = [name.strip() for name in reader.fieldnames or ()]
-            reader.fieldnames = header
-            if not _is_header_good(path, header, columns, faults):
-                return []
-            rows = [
-                finish(_read_row(f"{path} line {reader.line_num}", cells, columns, faults))
-                for cells in reader
-                if _is_filled(cells)
-            ]
-    except (UnicodeDecodeError, csv.Error) as error:
-        faults.add(str(path), f"not a readable table ({error}); expected comma-separated UTF-8 text")
+        with _open(path) as file:
+            rows = _read_lines(name, file, columns, faults, finish)
+    except FileNotFoundError:
+        faults.add(name, f"no such file; {expected}")
+    except OSError as error:
+        faults.add(name, f"cannot be read ({error.strerror or error}); {expected}")
+    except UnicodeDecodeError as error:
+        what = f"not a readable table ({error}); expected comma-separated UTF-8 text"
+        faults.add(name, f"{what}. Save it as CSV UTF-8.")
+    else:
+        if not rows and len(faults.lines) == n_faults:
+            faults.add(name, f"the table has no rows; expected one row a {one_row}")
+        return rows
+    return []
+
+
+def _open(path: Path) -> TextIO:
+    if path != STDIN:
+        return path.open(encoding="utf-8-sig", newline="")
+    if sys.stdin is None:
+        raise FileNotFoundError
+    return io.TextIOWrapper(io.BytesIO(sys.stdin.buffer.read()), encoding="utf-8-sig", newline="")
+
+
+def _read_lines(
+    name: str, file: TextIO, columns: Sequence[Column], faults: Faults, finish: Callable[[Row], Row]
+) -> list[Row]:
+    line, rows, header = 1, [], None
+    try:
+        for line, cells in _number_lines(file):
+            where = f"{name} line {line}"
+            if header is None:
+                header = _read_header(where, cells, columns, faults)
+                if not header:
+                    return []
+            else:
+                rows.append(finish(_read_row(where, header, cells, columns, faults)))
+    except _BrokenRow as error:
+        remedy = "Look for a quote that is not closed from here on."
+        where = f"{name} line {error.line}"
+        faults.add(where, f"not a readable table ({error}); expected comma-separated UTF-8 text. {remedy}")
         return []
-    if not rows:
-        faults.add(str(path), f"the table has no rows; expected one row a {one_row}")
     return rows
 
 
-def _is_header_good(path: Path, header: list[str], columns: Sequence[Column], faults: Faults) -> bool:
-    if len(header) == 1 and ";" in header[0]:
-        faults.add(f"{path} line 1", "columns parted by semicolons; expected commas. Save it as comma-separated text.")
-        return False
+class _BrokenRow(Exception):
+    """A row that is no CSV."""
+
+    def __init__(self, line: int, error: csv.Error) -> None:
+        super().__init__(str(error))
+        self.line = line
+
+
+def _number_lines(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Give each row with the line it begins in; rows of empty cells are left out."""
+    reader, line = csv.reader(file, strict=True), 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise _BrokenRow(line, error) from None
+
+
+def _read_header(where: str, cells: Sequence[str], columns: Sequence[Column], faults: Faults) -> list[str]:
+    """Return the names in the order of the table; none where they cannot be used."""
+    header = [cell.strip().casefold() for cell in cells]
+    wrong = _find_separator(header)
+    if wrong:
+        faults.add(where, wrong)
+        return []
     known = ", ".join(column.name for column in columns)
     missing = [column.name for column in columns if column.is_required and column.name not in header]
-    unknown = [name for name in header if name not in {column.name for column in columns}]
-    twice = [name for name, count in Counter(header).items() if count > 1]
+    unknown = [name for name in header if name and name not in {column.name for column in columns}]
+    twice = [name for name, count in Counter(header).items() if name and count > 1]
     for what, names in (("missing", missing), ("unknown", unknown), ("repeated", twice)):
         if names:
-            listed = ", ".join(repr(name) for name in names)
-            faults.add(f"{path} line 1", f"{what} column {listed}; expected comma-separated columns of: {known}")
-    return not (missing or unknown or twice)
+            listed = ", ".join(quote(name) for name in names)
+            faults.add(where, f"{what} column {listed}; expected comma-separated columns of: {known}")
+    return [] if missing or unknown or twice else header
 
 
-def _is_filled(cells: Mapping[str | None, Any]) -> bool:
-    return any(isinstance(cell, str) and cell.strip() for cell in cells.values())
+def _find_separator(header: Sequence[str]) -> str | None:
+    """Say that the cells are not parted by commas; None where they are."""
+    if header[0].startswith("sep="):
+        return "a line for a spreadsheet alone (sep=); expected the names of the columns. Remove this line."
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            return f"columns parted by {name}; expected commas. Save it as comma-separated text (CSV UTF-8)."
+    return None
 
 
-def _read_row(where: str, cells: Mapping[str | None, Any], columns: Sequence[Column], faults: Faults) -> Row:
-    if None in cells:
+def _read_row(
+    where: str, header: Sequence[str], cells: Sequence[str], columns: Sequence[Column], faults: Faults
+) -> Row:
+    n_faults = len(faults.lines)
+    named = [*header, *[""] * (len(cells) - len(header))]
+    if any(cell.strip() and not name for name, cell in zip(named, cells, strict=False)):
         faults.add(where, "more cells than columns; expected one cell a column. Quote cells that hold commas.")
+    texts = dict(zip(header, (cell.strip() for cell in cells), strict=False))
     values = {}
-    n_unreadable = 0
     for column in columns:
-        text = (cells.get(column.name) or "").strip()
+        text = texts.get(column.name, "")
         if not text and column.is_required:
             faults.add(where, f"{column.name} is empty; expected a value")
         if not text:
@@ -135,9 +208,13 @@ def _read_row(where: str, cells: Mapping[str | None, Any], columns: Sequence[Col
         try:
             values[column.name] = column.read(text)
         except ValueError as error:
-            faults.add(where, f"{column.name} {text!r}: {error}")
-            n_unreadable += 1
-    return Row(where, values, is_whole=not n_unreadable)
+            faults.add(where, f"{column.name} {quote(text)}: {error}")
+    return Row(where, values, is_whole=len(faults.lines) == n_faults)
+
+
+def quote(text: str) -> str:
+    """Put a cell of unknown content and length into quotes, as a message can hold it."""
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
 
 def group_rows(rows: Sequence[Row], *keys: str) -> dict[tuple[Any, ...], list[Row]]:
@@ -179,75 +256,45 @@ def shared_values(name: str, rows: Sequence[Row], columns: Sequence[Column], fau
             other = first.setdefault(column.name, row)
             mine, theirs = row.values[column.name], other.values[column.name]
             if mine != theirs:
-                said = f"case {name} has {column.name} {mine}, but {theirs} in {other.where}"
+                said = f"case {name} has {column.name} {_write(mine)}, but {_write(theirs)} in {other.where}"
                 faults.add(row.where, f"{said}; expected one value a case")
     return {column: row.values[column] for column, row in first.items()}
 
 
-def read_case_id(text: str) -> str:
-    """Read a case's id, which must be able to name a folder."""
-    if text in (".", "..") or any(c in "/\\" or not c.isprintable() for c in text):
-        msg = "cannot name a folder; expected an id without slashes or control characters"
-        raise ValueError(msg)
-    return text
+def _write(value: Any) -> str:  # noqa: ANN401 - whatever a column reads
+    return f"{float(value):g}" if isinstance(value, Fraction) else str(value)
 
 
-def choice(*choices: str) -> Callable[[str], str]:
-    """Make a reader of one of a few words."""
+def check_spelling(rows: Sequence[Row], name: str, what: str, faults: Faults) -> list[Row]:
+    """Refuse ids that differ in letter case alone: one of them is a slip, and some file systems take them for one.
 
-    def read(text: str) -> str:
-        if text not in choices:
-            msg = f"expected {' or '.join(choices)}"
-            raise ValueError(msg)
-        return text
+    Parameters
+    ----------
+    rows : sequence of Row
+        Among which ids must differ in more.
+    name : str
+        Of the column of ids.
+    what : str
+        What an id names, for the message.
+    faults : Faults
+        Where each second spelling is noted once, with both lines.
 
-    return read
-
-
-def read_number(text: str, low: float, high: float) -> float:
-    """Read a number within a span, both ends in."""
-    # NaN fails both comparisons.
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not low <= value <= high:
-        msg = f"expected a number from {low:g} to {high:g}"
-        raise ValueError(msg)
-    return value
-
-
-def read_count(text: str, low: int = 1) -> int:
-    """Read a whole number of at least `low`."""
-    if not (text.isascii() and text.isdecimal() and int(text) >= low):
-        msg = f"expected a whole number of at least {low}"
-        raise ValueError(msg)
-    return int(text)
-
-
-def _read_copies(text: str) -> float:
-    """Read mean signals per nucleus; above 100 they cannot be told apart, so the number is a slip."""
-    return read_number(text, 0, 100)
-
-
-def _read_divisor_copies(text: str) -> float:
-    """Read mean signals per nucleus that HER2 is divided by: less than one in ten nuclei is a failed probe."""
-    return read_number(text, 0.1, 100)
-
-
-def _read_ratio(text: str) -> float:
-    return read_number(text, 0, 100)
-
-
-def _read_ish(text: str) -> IshResult:
-    return IshResult(choice(*IshResult)(text))
-
-
-ISH_COLUMNS = (
-    Column("ish", _read_ish, is_of_case=True),
-    Column("her2_copies", _read_copies, is_of_case=True),
-    Column("cep17_copies", _read_divisor_copies, is_of_case=True),
-    Column("ish_ratio", _read_ratio, is_of_case=True),
-    Column("ish_cells", read_count, is_of_case=True),
-)
-"""What a table may say of the ISH test of a case."""
+    Returns
+    -------
+    list of Row
+        Those of the first spelling of each id.
+    """
+    first: dict[str, Row] = {}
+    kept, told = [], set()
+    for row in rows:
+        text = row.values.get(name)
+        if text is None:
+            continue
+        other = first.setdefault(text.casefold(), row)
+        if other.values[name] == text:
+            kept.append(row)
+        elif text not in told:
+            told.add(text)
+            said = f"{what} {text}, but {other.values[name]} in {other.where}; expected one spelling"
+            faults.add(row.where, f"{said}. Write both alike, or let them differ in more than letter case.")
+    return kept

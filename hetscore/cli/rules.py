@@ -67,34 +67,55 @@ def _print_entry(entry: RuleEntry) -> None:
     console.print()
 
 
+@rules.command("columns")
+def show_columns() -> None:
+    """Show what `apply` reads: every column of its tables, as Markdown."""
+    from hetscore.batch.counts import columns_markdown
+
+    typer.echo(columns_markdown(), nl=False)
+
+
 @rules.command("apply")
-def apply_table(
-    table: Annotated[Path, typer.Argument(help="CSV with one row a fragment: score, counts by class, or both.")],
+def apply_rules(
+    table: Annotated[Path, typer.Argument(help="CSV with one row a fragment: score, counts by class, or both; or -.")],
     guideline: Annotated[str, typer.Option(help="Gives the IHC score; see `hetscore rules list`.")] = "gastric-biopsy",
     rule_set: Annotated[str, typer.Option(help="Gives the HER2 status from IHC and ISH.")] = "yagi-2019",
-    ish_counts: Annotated[Path | None, typer.Option(help="CSV with one row a nucleus: case_id, her2, cep17.")] = None,
+    ish_counts: Annotated[
+        Path | None, typer.Option(help="CSV with one row a nucleus: case_id, her2, cep17, timepoint if there are two.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV to write; standard output if not given.")] = None,
 ) -> None:
     """Label cases from a pathologist's own table, and name the row of each table that decided."""
     import sys
 
-    from hetscore.batch.by_hand import apply_rules, describe, write_rows
-    from hetscore.batch.counts import read_counts
+    from hetscore.batch.by_hand import apply_table, describe, save_rows, write_rows
     from hetscore.config import load_settings
-    from hetscore.errors import UsageError
     from hetscore.scoring.guidelines import GUIDELINES
     from hetscore.scoring.status import RULE_SETS
 
     settings = load_settings(guideline=guideline, rule_set=rule_set)  # checks the names and that they fit
+    for given in (table, ish_counts):
+        if given and out:
+            _refuse_input(out, given)
     chosen, positivity = GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set]
-    results = apply_rules(read_counts(table, chosen, ish_counts), chosen, positivity)
+    results = apply_table(table, chosen, positivity, ish_counts=ish_counts)
     if out is None:
         write_rows(results.rows, sys.stdout)
     else:
-        try:
-            with out.open("w", encoding="utf-8", newline="") as file:
-                write_rows(results.rows, file)
-        except OSError as error:
-            raise UsageError(f"{out}: cannot be written ({error.strerror}). Choose another --out.") from None
+        save_rows(results.rows, out)
     for line in describe(results):
         typer.echo(line, err=True)
+
+
+def _refuse_input(out: Path, given: Path) -> None:
+    """Refuse to write over what is read, by whatever path it is named."""
+    from hetscore.errors import UsageError
+
+    try:
+        is_same = out.exists() and given.exists() and out.samefile(given)
+    except OSError:
+        return  # neither can be told; reading or writing it says why
+    if is_same and out.is_file():
+        raise UsageError(
+            f"--out {out}: is the table {given} that is read; expected another file. Choose another --out."
+        )

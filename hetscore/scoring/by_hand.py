@@ -158,26 +158,77 @@ def _flag_sampling(
 
 
 def bound_score(fragment: HandFragment, guideline: Guideline) -> tuple[Her2Score, Her2Score]:
-    """Give the lowest and the highest score that a fragment's counts allow.
+    """Give the lowest and the highest score that a fragment's counts, or else its percent, allow.
 
     Parameters
     ----------
     fragment : HandFragment
-        With counts.
+        A given score is not looked at.
     guideline : Guideline
         By which it is scored.
 
     Returns
     -------
     tuple of Her2Score and Her2Score
-        Different only where the guideline asks for clusters whose sizes were not noted: taken as absent for the lowest,
-        as large as the counts allow for the highest.
+        Of counts different only where the guideline asks for clusters whose sizes were not noted: taken as absent for
+        the lowest, as large as the counts allow for the highest. Of a percent of 2+ or 3+ different always, since it
+        does not part 0 from 1+ and 2+ from 3+. Without both every score is allowed.
     """
     counts = fragment.counts
     if counts is None:
-        return Her2Score.ZERO, Her2Score.THREE_PLUS
+        return _bound_by_percent(fragment.percent_overexpressed, guideline)
     lowest, highest = _bound_clusters(counts, fragment.clusters)
     return decide_score(guideline, counts, lowest)[0], decide_score(guideline, counts, highest)[0]
+
+
+def _bound_by_percent(percent: Fraction | None, guideline: Guideline) -> tuple[Her2Score, Her2Score]:
+    if percent is None:
+        return Her2Score.ZERO, Her2Score.THREE_PLUS
+    if _asks_for_clusters(guideline):
+        return Her2Score.ZERO, Her2Score.THREE_PLUS if percent else Her2Score.ONE_PLUS
+    n_over, n_below = percent.numerator, 100 * percent.denominator - percent.numerator
+    weakest, strongest = (n_below, 0, n_over, 0), (0, n_below, 0, n_over)
+    return decide_score(guideline, weakest, (0, 0, 0))[0], decide_score(guideline, strongest, (0, 0, 0))[0]
+
+
+def _asks_for_clusters(guideline: Guideline) -> bool:
+    return all(row.n_cluster is not None for row in guideline.criteria)
+
+
+def find_fault(fragment: HandFragment, guideline: Guideline) -> str | None:
+    """Say how what was noted of a fragment fails to settle its score, or contradicts it.
+
+    Parameters
+    ----------
+    fragment : HandFragment
+        As noted.
+    guideline : Guideline
+        By which it is scored.
+
+    Returns
+    -------
+    str or None
+        A sentence with its remedy; None where nothing is wrong. Whether a fragment is 0 or 1+ may stay open: often
+        another one scores the case, and both are below 2+.
+    """
+    score, percent = fragment.score, fragment.percent_overexpressed
+    if not fragment.has_tumor:
+        return None
+    if fragment.counts is None and score is None:
+        return "tumor cells, but none with a class, and no score; expected a score. Give it, or count the classes."
+    lowest, highest = bound_score(fragment, guideline)
+    if score is None:
+        is_open = lowest is not highest and highest >= Her2Score.TWO_PLUS
+        return _say_unsettled(lowest, highest, guideline) if is_open else None
+    if not lowest <= score <= highest:
+        allowed = lowest.label if lowest is highest else f"{lowest.label} to {highest.label}"
+        given = "the counts give" if fragment.counts else f"{float(percent or 0):g} percent of 2+ or 3+ give"
+        remedy = "Correct one, or leave the score empty." if fragment.counts else "Correct one."
+        return f"score {score.label}, but {given} {allowed} by {guideline.name}; expected both to agree. {remedy}"
+    if percent == 100 and score < Her2Score.TWO_PLUS:
+        # Of so few cells that none can form a cluster all may overexpress: only counts can show it.
+        return f"score {score.label}, but 100 percent are 2+ or 3+; expected counts that show it. Give them instead."
+    return None
 
 
 def _bound_clusters(counts: Counts, noted: KnownClusters) -> tuple[Clusters, Clusters]:
@@ -212,30 +263,27 @@ def _score_fragment(number: int, fragment: HandFragment, guideline: Guideline) -
 
 
 def _decide_fragment(fragment: HandFragment, guideline: Guideline) -> tuple[Her2Score | None, Decision]:
+    name, given = fragment.name, fragment.score
     if not fragment.has_tumor:
-        return None, Decision("not-assessable", "no-tumor", f"Fragment {fragment.name} holds no tumor.")
-    lowest, highest = bound_score(fragment, guideline)
-    given = fragment.score
-    if given is not None and not lowest <= given <= highest:
-        allowed = lowest.label if lowest is highest else f"{lowest.label} to {highest.label}"
-        raise UsageError(
-            f"fragment {fragment.name}: score {given.label}, but its counts give {allowed} by {guideline.name};"
-            " expected both to agree. Correct one, or leave the score empty."
-        )
+        return None, Decision("not-assessable", "no-tumor", f"Fragment {name} holds no tumor.")
+    fault = find_fault(fragment, guideline)
+    if fault:
+        raise UsageError(f"fragment {name}: {fault}")
     if given is not None:
-        return given, Decision(given.label, "given-score", f"Fragment {fragment.name} was scored {given.label}.")
-    if fragment.counts is None or (lowest is not highest and highest >= Her2Score.TWO_PLUS):
-        raise _unsettled(f"fragment {fragment.name}", lowest, highest, guideline)
+        return given, Decision(given.label, "given-score", f"Fragment {name} was scored {given.label}.")
+    assert fragment.counts is not None  # noqa: S101  (a fragment without score and counts is a fault)
+    lowest, highest = bound_score(fragment, guideline)
     if lowest is not highest:
-        text = f"Fragment {fragment.name} scores 0 or 1+: whether 5 of its stained cells are connected was not noted."
+        text = f"Fragment {name} scores 0 or 1+: whether 5 of its stained cells are connected was not noted."
         return lowest, Decision(lowest.label, "low-unsettled", text)
     return decide_score(guideline, fragment.counts, _bound_clusters(fragment.counts, fragment.clusters)[0])
 
 
-def _unsettled(what: str, lowest: Her2Score, highest: Her2Score, guideline: Guideline) -> UsageError:
-    return UsageError(
-        f"{what}: the counts allow {lowest.label} to {highest.label} by {guideline.name}; expected one score."
-        " Give the score, or the sizes of the largest connected clusters."
+def _say_unsettled(lowest: Her2Score, highest: Her2Score, guideline: Guideline) -> str:
+    return (
+        f"the counts allow {lowest.label} to {highest.label} by {guideline.name}, which asks for connected cells;"
+        " expected one score. Give the score, or the largest connected clusters (largest_cluster_1plus,"
+        " largest_cluster_2plus, largest_cluster_3plus)."
     )
 
 
@@ -245,10 +293,11 @@ def _score_case(
     voting = [f for f in scored if f.score is not None]
     if not voting:
         return None, Decision("not-assessable", "no-tumor", "No fragment holds tumor.")
-    if len(voting) == 1 or all(row.n_cluster is not None for row in guideline.criteria):
+    if len(voting) == 1 or _asks_for_clusters(guideline):
         decisive = max(voting, key=lambda f: f.score or 0)
         if any(f.decision.rule == "low-unsettled" for f in voting) and decisive.score is Her2Score.ZERO:
-            raise _unsettled(f"case {case_id}", Her2Score.ZERO, Her2Score.ONE_PLUS, guideline)
+            unsettled = _say_unsettled(Her2Score.ZERO, Her2Score.ONE_PLUS, guideline)
+            raise UsageError(f"case {case_id}: {unsettled}")
         return decisive.score, decisive.decision
     if not all(f.counts for f in fragments if f.has_tumor):
         raise UsageError(

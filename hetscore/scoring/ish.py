@@ -296,10 +296,10 @@ def _find_numbers(ish: IshData) -> _Numbers:
     """Check what is given and put counts and summary together."""
     counted, given = _count_signals(ish.counts), _read_summary(ish)
     if counted.n_cells is not None and given.n_cells not in (None, counted.n_cells):
-        raise _contradiction("n_cells", str(given.n_cells), f"{counted.n_cells} nuclei are counted")
+        raise _contradiction("ish_cells", str(given.n_cells), f"{counted.n_cells} nuclei are counted")
     her2 = _choose("her2_copies", counted.her2, given.her2)
     cep17 = _choose("cep17_copies", counted.cep17, given.cep17)
-    ratio = _choose("ratio", counted.ratio, given.ratio)
+    ratio = _choose("ish_ratio", counted.ratio, given.ratio)
     if her2 is not None and cep17 is not None:
         _check_quotient(her2, cep17, ratio)
         ratio = ratio or _Number(her2.value / cep17.value)
@@ -336,12 +336,12 @@ def _sum_signals(probe: str, signals: Sequence[int]) -> int:
 
 def _read_summary(ish: IshData) -> _Numbers:
     if ish.n_cells is not None and ish.n_cells < 0:
-        raise UsageError(f"ISH: n_cells is {ish.n_cells}; expected a number of nuclei. Correct the cases table.")
+        raise UsageError(f"ISH: ish_cells is {ish.n_cells}; expected a number of nuclei. Correct the table.")
     return _Numbers(
         ish.n_cells,
         _read_number("her2_copies", ish.her2_copies, "a mean number of copies per nucleus, 0 or more", is_zero_in=True),
         _read_number("cep17_copies", ish.cep17_copies, "a mean number of copies per nucleus above 0"),
-        _read_number("ratio", ish.ratio, "HER2/CEP17 above 0"),
+        _read_number("ish_ratio", ish.ratio, "HER2/CEP17 above 0"),
     )
 
 
@@ -350,7 +350,7 @@ def _read_number(name: str, number: float | None, expected: str, *, is_zero_in: 
     if number is None:
         return None
     if not 0 <= number < math.inf or (number == 0 and not is_zero_in):
-        raise UsageError(f"ISH: {name} is {number:g}; expected {expected}. Correct the cases table.")
+        raise UsageError(f"ISH: {name} is {number:g}; expected {expected}. Correct the table.")
     exact = Fraction(repr(float(number)))
     unit = Fraction(1, 10)
     while (exact / unit).denominator > 1:
@@ -375,7 +375,7 @@ def _check_quotient(her2: _Number, cep17: _Number, ratio: _Number | None) -> Non
     most = (her2.value + her2.slack) / (cep17.value - cep17.slack)  # the slack is at most half the number: never 0
     if ratio.value + ratio.slack < least or most < ratio.value - ratio.slack:
         means = f"the copies are {_write(her2.value)} and {_write(cep17.value)}, which give"
-        raise _contradiction("ratio", _write(ratio.value), f"{means} {_write(her2.value / cep17.value)}")
+        raise _contradiction("ish_ratio", _write(ratio.value), f"{means} {_write(her2.value / cep17.value)}")
 
 
 def _contradiction(name: str, given: str, other: str) -> UsageError:

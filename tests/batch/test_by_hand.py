@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+import os
+from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from hetscore.batch.by_hand import HandResults, apply_rules, describe, write_rows
-from hetscore.batch.counts import read_counts
+from hetscore.batch.by_hand import HandResults, HandRow, apply_table, describe, save_rows, write_rows
 from hetscore.errors import UsageError
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.scoring.status import RULE_SETS
@@ -22,8 +23,7 @@ EXPECTED = list(csv.DictReader((HERE / "cohort_expected.csv").read_text(encoding
 def _apply(
     table: Path, guideline: str = "gastric-biopsy", rule_set: str = "yagi-2019", nuclei: Path | None = None
 ) -> HandResults:
-    chosen = GUIDELINES[guideline]
-    return apply_rules(read_counts(table, chosen, nuclei), chosen, RULE_SETS[rule_set])
+    return apply_table(table, GUIDELINES[guideline], RULE_SETS[rule_set], ish_counts=nuclei)
 
 
 def _apply_text(tmp_path: Path, text: str, guideline: str, rule_set: str) -> HandResults:
@@ -147,7 +147,7 @@ class TestPairs:
     def test_the_summary_claims_no_significance(self, results: HandResults) -> None:
         """Four pairs: p cannot fall below 0.125."""
         lines = describe(results)
-        assert lines[1] == "4 pairs: 4 scored lower, 0 higher, 0 same"
+        assert lines[1] == "4 pairs: 4 scored lower, 0 higher, 0 same, 0 without a score on either side"
         assert lines[2].startswith("loss of positivity: 2 of 4 (50.0 %, 95 % interval 6.8 to 93.2 %, Clopper-Pearson)")
         assert lines[3].startswith("loss of overexpression: 4 of 4 (100.0 %")
         assert "p = 0.1250" in lines[4]
@@ -170,7 +170,9 @@ class TestRefusals:
 
     def test_guideline_and_rule_set_of_two_organs(self, tmp_path: Path) -> None:
         """Gastric scores are not read by the rules of breast."""
-        with pytest.raises(UsageError, match="gastric-biopsy is for gastric, rule set asco-cap-breast-2018 for breast"):
+        with pytest.raises(
+            UsageError, match="asco-cap-breast-2018 is for breast, guideline gastric-biopsy for gastric"
+        ):
             _apply_text(tmp_path, "case_id,fragment,score\nA,1,3+", "gastric-biopsy", "asco-cap-breast-2018")
 
     def test_impossible_ish_is_told_with_its_line(self, tmp_path: Path) -> None:
@@ -180,6 +182,29 @@ class TestRefusals:
             _apply_text(tmp_path, text, "gastric-biopsy", "yagi-2019")
         lines = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
         assert [line.split(": ")[0] for line in lines] == ["t.csv line 3", "t.csv line 4"]
+
+    def test_what_the_rules_find_is_told_with_the_rest(self, tmp_path: Path) -> None:
+        """At once, at the line where the ISH stands, in the words of the table."""
+        text = "case_id,fragment,score,ish_ratio,ish_cells\nA,1,2+,,\nA,2,2+,0,40\nB,1,4+,,"
+        with pytest.raises(UsageError) as caught:
+            _apply_text(tmp_path, text, "gastric-biopsy", "yagi-2019")
+        assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
+            "t.csv line 4: score '4+': expected 0, 1+, 2+ or 3+; leave it empty where the fragment holds no tumor",
+            "t.csv line 3: ISH: ish_ratio is 0; expected HER2/CEP17 above 0. Correct the table.",
+        ]
+
+    def test_nuclei_that_contradict_are_told_where_they_stand(self, tmp_path: Path) -> None:
+        """Two nuclei are not forty; the shares that are missing are told beside it."""
+        nuclei = tmp_path / "n.csv"
+        nuclei.write_text("case_id,her2\nA,4\nA,4\n", encoding="utf-8")
+        table = tmp_path / "t.csv"
+        table.write_text("case_id,fragment,score,ish_cells\nA,1,2+,40\nA,2,0,40\n", encoding="utf-8")
+        with pytest.raises(UsageError) as caught:
+            _apply(table, "gastric-resection", nuclei=nuclei)
+        lines = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+        assert lines[0].startswith("n.csv line 2: ISH: ish_cells is 40, but 2 nuclei are counted; expected them")
+        assert lines[1].startswith("t.csv line 2: case A: 2 fragments with tumor, not all counted")
+        assert len(lines) == 2
 
     def test_scores_do_not_add_up_to_a_share(self, tmp_path: Path) -> None:
         """Of two blocks of a resection scored 3+ and 0 the share of all tumor cells is not known."""
@@ -192,3 +217,72 @@ class TestRefusals:
         rows = _apply_text(tmp_path, text, "asco-cap-breast-2018", "asco-cap-breast-2018").rows
         assert [row.low for row in rows] == ["her2-low", "her2-low", "not-low"]
         assert {row.low for row in _apply_text(tmp_path, text, "gastric-biopsy", "yagi-2019").rows} == {""}
+
+
+class TestSummary:
+    """The few lines on what was found."""
+
+    def test_cases_and_samples_are_counted_apart(self, tmp_path: Path) -> None:
+        """In the right number; a later sample alone is named, a pair without a score counted."""
+        text = "case_id,timepoint,fragment,score,tumor_cells\n1,baseline,a,3+,\n1,post,a,,0\n2,post,a,0,"
+        lines = describe(_apply_text(tmp_path, text, "gastric-biopsy", "yagi-2019"))
+        assert lines[0].startswith("2 cases, 3 samples: ")
+        assert lines[1] == "1 later sample without baseline: 2"
+        assert lines[2] == "1 pair: 0 scored lower, 0 higher, 0 same, 1 without a score on either side"
+        one = describe(_apply_text(tmp_path, "case_id,fragment,score\n1,a,0", "gastric-biopsy", "yagi-2019"))
+        assert one == ["1 case: 1 not-applicable"]
+
+    def test_the_tests_are_told_apart(self, tmp_path: Path) -> None:
+        """Two are of the score; sixteen falls have a p too small to print."""
+        rows = "".join(f"{k},baseline,a,3+\n{k},post,a,0\n" for k in range(16))
+        lines = describe(
+            _apply_text(tmp_path, f"case_id,timepoint,fragment,score\n{rows}", "gastric-biopsy", "yagi-2019")
+        )
+        tests = [line.split(":")[0] for line in lines[-5:]]
+        assert tests == ["score (signed rank)", "percent", "score (sign)", "positivity", "overexpression"]
+        assert lines[-3].startswith("score (sign): p < 0.0001 (sign test")
+
+
+class TestOutput:
+    """The table of results."""
+
+    def test_every_answer_has_its_row_and_sentence(self) -> None:
+        """HER2-low and the losses too."""
+        names = [f.name for f in fields(HandRow)]
+        for name in ("label", "score", "ish", "status", "low", "loss_of_positivity", "loss_of_overexpression"):
+            assert f"{name}_rule" in names
+            assert {f"{name}_text", "reason"} & set(names)
+
+    def test_texts_of_losses_and_low(self, tmp_path: Path) -> None:
+        """Filled where the answer is."""
+        after = [
+            r for r in _apply_text(tmp_path, SEPHER, "asco-cap-breast-2018", "asco-cap-breast-2018").rows if r.ihc_score
+        ]
+        assert all(row.loss_of_positivity_text for row in after if row.loss_of_positivity)
+        assert all(row.loss_of_overexpression_text for row in after if row.loss_of_overexpression)
+        assert all(bool(row.low) == bool(row.low_rule) == bool(row.low_text) for row in after)
+        assert any(row.low for row in after)
+
+    def test_an_id_is_no_formula(self, tmp_path: Path) -> None:
+        """A spreadsheet would run it; numbers below zero stay numbers."""
+        text = "case_id,timepoint,fragment,score\n=1+1,baseline,a,3+\n=1+1,post,a,0"
+        file = StringIO()
+        write_rows(_apply_text(tmp_path, text, "gastric-biopsy", "yagi-2019").rows, file)
+        rows = list(csv.DictReader(file.getvalue().splitlines()))
+        assert [(row["case_id"], row["score_change"]) for row in rows] == [("'=1+1", ""), ("'=1+1", "-3")]
+
+    def test_a_file_is_written_whole_or_not_at_all(self, tmp_path: Path, cohort: HandResults) -> None:
+        """Through a link too; nothing is left beside it, and a device is written to and stays one."""
+        out = tmp_path / "out.csv"
+        out.write_text("old")
+        link = tmp_path / "link.csv"
+        link.symlink_to(out)
+        save_rows(cohort.rows, link)
+        assert out.read_text(encoding="utf-8").startswith("case_id,")
+        assert link.is_symlink()
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link.csv", "out.csv"]
+        save_rows(cohort.rows, Path(os.devnull))
+        assert not Path(os.devnull).is_file()
+        for bad in (tmp_path, tmp_path / "none" / "out.csv", tmp_path / ("x" * 300)):
+            with pytest.raises(UsageError, match="cannot be written"):
+                save_rows(cohort.rows, bad)

@@ -110,17 +110,17 @@ def test_all_faults_are_told_at_once_with_their_lines(folder: Path) -> None:
         folder,
         """
         case_id,slide,role,mpp,ish,ish_cells,her2_copies,annotations
-        1,a.svs,HER2,25,positive,0,many,none.geojson
+        1,a.svs,IHC,25,positive,0,many,none.geojson
         2,none.svs,,,,,,
         ,b.tif,,,,,,
         3,,,,,,,
         ../4,c.NDPI,,0.25,,,,
-        5,b.tif,,,,,,,,
+        5,b.tif,,,,,,,,x
         """,
     )
 
     assert faults_of(folder) == [
-        "cases.csv line 2: role 'HER2': expected her2 or he or control",
+        "cases.csv line 2: role 'IHC': expected her2 or he or control",
         "cases.csv line 2: mpp '25': expected a number from 0.05 to 4",
         "cases.csv line 2: ish 'positive': expected amplified or not-amplified or unknown",
         "cases.csv line 2: her2_copies 'many': expected a number from 0 to 100",
@@ -167,7 +167,7 @@ def test_a_case_id_used_by_several_inputs(folder: Path) -> None:
     (folder / "a.tif").write_bytes(b"x")
 
     assert faults_of(folder / "a.svs", folder / "a.tif") == [
-        "a: 2 cases of this id (a.svs, a.tif); expected one. "
+        "a: 2 cases of this id, in any letter case (a.svs, a.tif); expected one. "
         "Rename a file, or name several slides of a case in cases.csv."
     ]
 
@@ -269,12 +269,12 @@ def test_a_case_without_her2_slide(folder: Path) -> None:
         case_id,slide,role
         1,a.svs,he
         1,b.tif,control
-        2,c.NDPI,HER2
+        2,c.NDPI,IHC
         """,
     )
 
     assert faults_of(folder) == [
-        "cases.csv line 4: role 'HER2': expected her2 or he or control",
+        "cases.csv line 4: role 'IHC': expected her2 or he or control",
         "cases.csv line 2: case 1 has no slide with the role her2; expected at least one. Correct the role column.",
     ]
 
@@ -313,3 +313,29 @@ def test_a_broken_link_in_a_folder_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match=r"lost\.svs: a link to nothing"):
         find_cases([tmp_path])
+
+
+def test_ids_that_differ_in_letter_case_alone(folder: Path) -> None:
+    """Their folders would be one on some file systems: in a table with both lines, among files with both names."""
+    (folder / "A.tif").write_bytes(b"x")
+    assert faults_of(folder / "a.svs", folder / "A.tif") == [
+        "a and A: 2 cases of this id, in any letter case (a.svs, A.tif); expected one."
+        " Rename a file, or name several slides of a case in cases.csv."
+    ]
+    write_table(folder, "case_id,slide\np1,a.svs\nP1,b.tif")
+    (found,) = faults_of(folder)
+    assert found.startswith("cases.csv line 3: case P1, but p1 in cases.csv line 2; expected one spelling.")
+
+
+def test_microns_per_pixel_as_slide_libraries_print_them(folder: Path) -> None:
+    """All their digits are let through."""
+    write_table(folder, "case_id,slide,mpp\n1,a.svs,0.22094488188976378")
+    assert find_cases([folder])[0].slides[0].mpp == 0.22094488188976378
+
+
+def test_names_that_are_too_long(folder: Path) -> None:
+    """Of a path and of a slide in a table; neither ends in a traceback."""
+    with pytest.raises(UsageError, match="no such file or folder"):
+        find_cases([folder / ("x" * 300)])
+    write_table(folder, f"case_id,slide\n1,{'x' * 300}.svs")
+    assert "is not a file; expected a path relative to the table" in faults_of(folder)[0]

@@ -8,12 +8,12 @@ from textwrap import dedent
 
 import pytest
 
-from hetscore.batch.counts import CountedCase, read_counts
+from hetscore.batch.counts import COLUMNS, NUCLEUS_COLUMNS, CountedCase, columns_markdown, read_counts
+from hetscore.batch.table import Faults
 from hetscore.domain import Her2Score, IshCounts, IshResult
 from hetscore.errors import UsageError
 from hetscore.scoring.guidelines import GUIDELINES
 
-BIOPSY = GUIDELINES["gastric-biopsy"]
 CLASSES = "class_0,class_1plus,class_2plus,class_3plus"
 CLUSTERS = "largest_cluster_1plus,largest_cluster_2plus,largest_cluster_3plus"
 
@@ -24,8 +24,15 @@ def _write(tmp_path: Path, text: str, name: str = "t.csv") -> Path:
     return path
 
 
+def _read_paths(path: Path, nuclei: Path | None = None, guideline: str = "gastric-biopsy") -> tuple[CountedCase, ...]:
+    faults = Faults()
+    cases = read_counts(path, GUIDELINES[guideline], faults, nuclei)
+    faults.raise_any()
+    return cases
+
+
 def _read(tmp_path: Path, text: str, guideline: str = "gastric-biopsy") -> tuple[CountedCase, ...]:
-    return read_counts(_write(tmp_path, text), GUIDELINES[guideline])
+    return _read_paths(_write(tmp_path, text), guideline=guideline)
 
 
 def _faults(tmp_path: Path, text: str, guideline: str = "gastric-biopsy") -> list[str]:
@@ -84,7 +91,7 @@ class TestGoodTables:
         table = _write(tmp_path, "case_id,fragment,score\nA,1,2+\nB,1,2+")
         nuclei = _write(tmp_path, "case_id,her2,cep17\nA,4,2\nB,9,\nA,6,3\nB,7,", "n.csv")
 
-        cases = read_counts(table, BIOPSY, nuclei)
+        cases = _read_paths(table, nuclei)
 
         assert [c.ish.counts for c in cases] == [IshCounts((4, 6), (2, 3)), IshCounts((9, 7), None)]
 
@@ -121,7 +128,7 @@ class TestBadTables:
                 "percent_2plus_or_3plus beside the counts it follows from; expected one of them. Leave it empty.",
             ),
             ("score,percent_2plus_or_3plus", "3+,101", "percent_2plus_or_3plus '101': expected a number from 0 to 100"),
-            ("score,percent_2plus_or_3plus", "3+,0", "score 3+, but percent_2plus_or_3plus 0; expected some"),
+            ("score,percent_2plus_or_3plus", "3+,0", "score 3+, but 0 percent of 2+ or 3+ give 0 to 1+ by"),
             (
                 "score,largest_cluster_3plus",
                 "3+,7",
@@ -141,7 +148,7 @@ class TestBadTables:
                 CLASSES,
                 "90,0,0,7",
                 "the counts allow 0 to 3+ by gastric-biopsy, which asks for connected cells; expected one score."
-                f" Give score, or the largest connected clusters in {CLUSTERS.replace(',', ', ')}.",
+                f" Give the score, or the largest connected clusters ({CLUSTERS.replace(',', ', ')}).",
             ),
             (
                 f"score,{CLASSES}",
@@ -204,7 +211,7 @@ class TestBadTables:
         table = _write(tmp_path, "case_id,fragment,score\nA,1,3+")
         for paths in ((tmp_path / "none.csv", None), (table, tmp_path / "none.csv")):
             with pytest.raises(UsageError, match=r"none\.csv: no such file; expected a comma-separated table"):
-                read_counts(paths[0], BIOPSY, paths[1])
+                _read_paths(*paths)
 
     @pytest.mark.parametrize(
         ("nuclei", "fault"),
@@ -215,11 +222,146 @@ class TestBadTables:
             ("case_id,her2,cep17\nA,,2", "n.csv line 2: her2 is empty; expected a value"),
             ("case_id,her2,cep17\nA,-1,2", "n.csv line 2: her2 '-1': expected a whole number of at least 0"),
             ("case_id,her2,cep17", "n.csv: the table has no rows; expected one row a nucleus"),
+            ("case_id,her2,cep17\nA,4,2\nA,4,many", "n.csv line 3: cep17 'many': expected a whole number"),
         ],
     )
     def test_bad_nuclei(self, tmp_path: Path, nuclei: str, fault: str) -> None:
         """Signals of a case that is not there, or half a probe."""
         table = _write(tmp_path, "case_id,fragment,score\nA,1,2+")
         with pytest.raises(UsageError) as caught:
-            read_counts(table, BIOPSY, _write(tmp_path, nuclei, "n.csv"))
-        assert str(caught.value).replace(f"{tmp_path}/", "").startswith(fault)
+            _read_paths(table, _write(tmp_path, nuclei, "n.csv"))
+        (found,) = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
+        assert found.startswith(fault)
+
+    def test_nuclei_without_their_timepoint(self, tmp_path: Path) -> None:
+        """The table has two samples of the case: either could be meant."""
+        table = _write(tmp_path, "case_id,timepoint,fragment,score\nA,baseline,1,2+\nA,post,1,2+")
+        nuclei = _write(tmp_path, "case_id,her2\nA,4\nA,5", "n.csv")
+        with pytest.raises(UsageError, match=r"n\.csv line 2: case A has several timepoints; expected timepoint base"):
+            _read_paths(table, nuclei)
+
+    def test_nuclei_beside_a_table_that_cannot_be_read(self, tmp_path: Path) -> None:
+        """That their case is not there is no news."""
+        nuclei = _write(tmp_path, "case_id,her2\nA,4", "n.csv")
+        with pytest.raises(UsageError) as caught:
+            _read_paths(tmp_path / "none.csv", nuclei)
+        assert len(str(caught.value).splitlines()) == 1
+
+
+PERCENT = "percent_2plus_or_3plus"
+
+
+class TestContradictions:
+    """A score, a percent and counts that cannot all be true."""
+
+    @pytest.mark.parametrize(
+        ("guideline", "score", "percent", "allowed"),
+        [
+            ("gastric-resection", "0", "80", "2+ to 3+"),
+            ("gastric-resection", "3+", "5", "0 to 1+"),
+            ("gastric-resection", "2+", "9.99", "0 to 1+"),
+            ("gastric-resection", "1+", "100", "2+ to 3+"),
+            ("asco-cap-breast-2018", "3+", "10", "0 to 2+"),
+            ("gastric-biopsy", "2+", "0", "0 to 1+"),
+        ],
+    )
+    def test_score_and_percent(self, tmp_path: Path, guideline: str, score: str, percent: str, allowed: str) -> None:
+        """Compared with the share that the guideline prints, exactly."""
+        (found,) = _faults(tmp_path, f"case_id,fragment,score,{PERCENT}\nA,1,{score},{percent}", guideline)
+        given = f"score {score}, but {percent} percent of 2+ or 3+ give {allowed} by {guideline}"
+        assert found == f"t.csv line 2: {given}; expected both to agree. Correct one."
+
+    @pytest.mark.parametrize(
+        ("guideline", "score", "percent"),
+        [
+            ("gastric-resection", "2+", "10"),
+            ("gastric-resection", "3+", "100"),
+            ("gastric-resection", "1+", "9.9"),
+            ("asco-cap-breast-2018", "2+", "10"),
+            ("asco-cap-breast-2018", "3+", "10.1"),
+            ("gastric-biopsy", "3+", "0.5"),
+            ("gastric-biopsy", "1+", "0.5"),
+        ],
+    )
+    def test_score_and_percent_that_agree(self, tmp_path: Path, guideline: str, score: str, percent: str) -> None:
+        """Exactly 10 percent are enough for a resection, not for 3+ of breast; a cluster is any share."""
+        (case,) = _read(tmp_path, f"case_id,fragment,score,{PERCENT}\nA,1,{score},{percent}", guideline)
+        assert case.fragments[0].percent_overexpressed == Fraction(percent)
+
+    def test_all_overexpress_and_score_0(self, tmp_path: Path) -> None:
+        """Only fewer than five cells can do so, which counts must show."""
+        (found,) = _faults(tmp_path, f"case_id,fragment,score,{PERCENT}\nA,1,0,100")
+        assert found.startswith("t.csv line 2: score 0, but 100 percent are 2+ or 3+; expected counts that show it.")
+        (case,) = _read(tmp_path, f"case_id,fragment,score,{CLASSES}\nA,1,0,0,0,0,4")
+        assert case.fragments[0].score is Her2Score.ZERO
+
+    def test_a_score_of_no_cells(self, tmp_path: Path) -> None:
+        """Four zeros say that there is no tumor; with unscored cells there is."""
+        (found,) = _faults(tmp_path, f"case_id,fragment,score,{CLASSES}\nA,1,3+,0,0,0,0")
+        assert found.startswith("t.csv line 2: score 3+, but all four classes are 0; expected tumor cells.")
+        (case,) = _read(tmp_path, f"case_id,fragment,score,{CLASSES},unscored\nA,1,3+,0,0,0,0,20")
+        assert case.fragments[0].n_unscored == 20
+
+    def test_fewer_cells_than_a_cluster(self, tmp_path: Path) -> None:
+        """Four cells are no cluster of five; they can score 0, and have a share."""
+        (found,) = _faults(tmp_path, "case_id,fragment,score,tumor_cells\nA,1,1+,4")
+        seen = "score 1+, but 4 tumor cells; expected the 5 connected cells that gastric-biopsy asks for."
+        assert found == f"t.csv line 2: {seen} Correct one."
+        assert _read(tmp_path, "case_id,fragment,score,tumor_cells\nA,1,1+,5\nA,2,0,4")
+        assert _read(tmp_path, "case_id,fragment,score,tumor_cells\nA,1,1+,4", "gastric-resection")
+
+    @pytest.mark.parametrize(
+        ("counts", "percent", "is_refused"),
+        [
+            ("40,0,0,60", "60", False),
+            ("40,0,0,60", "60.5", False),
+            ("40,0,0,60", "60.6", True),
+            ("40,0,0,60", "40", True),
+            ("40,0,20,40", "39.5", False),
+            ("40,0,20,40", "41", True),
+        ],
+    )
+    def test_percent_at_score(self, tmp_path: Path, counts: str, percent: str, is_refused: bool) -> None:
+        """It agrees with the only counted fragment as far as rounded, at the line where it stands."""
+        header = f"case_id,fragment,{CLASSES},tumor_cells,percent_at_score"
+        text = f"{header}\nA,1,{counts},,\nA,2,,,,,0,{percent}"
+        if not is_refused:
+            assert _read(tmp_path, text, "gastric-resection")[0].percent_at_score == Fraction(percent)
+            return
+        (found,) = _faults(tmp_path, text, "gastric-resection")
+        assert found.startswith(f"t.csv line 3: percent_at_score {percent}, but by the counts ")
+        assert "percent are 3+; expected them to agree as far as rounded to 1 percent." in found
+
+    def test_percent_at_score_may_be_read_in_two_ways(self, tmp_path: Path) -> None:
+        """Of just 2+ or of at least 2+: 85 or 90 of 100; of 0 nothing is stained."""
+        header = f"case_id,fragment,{CLASSES},percent_at_score"
+        for percent in ("85", "90"):
+            assert _read(tmp_path, f"{header}\nA,1,10,0,85,5,{percent}", "gastric-resection")
+        assert _read(tmp_path, f"{header}\nA,1,100,0,0,0,0", "gastric-resection")
+
+
+class TestIds:
+    """What names a case or fragment."""
+
+    def test_letter_case_alone_does_not_part_ids(self, tmp_path: Path) -> None:
+        """One of the two is a slip; said once, with both lines."""
+        found = _faults(tmp_path, "case_id,fragment,score\nA,1,3+\na,1,3+\na,2,3+\nB,x,0\nB,X,0")
+        assert found == [
+            "t.csv line 3: case a, but A in t.csv line 2; expected one spelling."
+            " Write both alike, or let them differ in more than letter case.",
+            "t.csv line 6: case B has fragment X, but x in t.csv line 5; expected one spelling."
+            " Write both alike, or let them differ in more than letter case.",
+        ]
+
+    def test_composed_letters_are_one(self, tmp_path: Path) -> None:
+        """An umlaut of one sign or of two looks alike, and is."""
+        cases = _read(tmp_path, "case_id,fragment,score\nM\u00fcller,1,3+\nMu\u0308ller,2,3+")
+        assert [(case.case_id, len(case.fragments)) for case in cases] == [("M\u00fcller", 2)]
+
+
+def test_the_page_is_made_from_the_columns() -> None:
+    """A column was changed and docs/counts.md was not, or the other way round: run `make rules`."""
+    page = (Path(__file__).parents[2] / "docs" / "counts.md").read_text(encoding="utf-8")
+    assert page == columns_markdown()
+    assert all(f"| `{column.name}` | " in page for column in (*COLUMNS, *NUCLEUS_COLUMNS))
+    assert all(column.text.endswith(".") for column in (*COLUMNS, *NUCLEUS_COLUMNS))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,3 +104,62 @@ def test_apply_refuses(table: Path, options: list[str], fault: str) -> None:
     """Before anything is printed, with the remedy."""
     with pytest.raises(UsageError, match=fault):
         CliRunner().invoke(app, ["rules", "apply", str(table), *options], catch_exceptions=False)
+
+
+def test_apply_refuses_to_write_over_its_input(table: Path, tmp_path: Path) -> None:
+    """By whatever path: itself, a link, the table of nuclei."""
+    nuclei, link = tmp_path / "n.csv", tmp_path / "link.csv"
+    nuclei.write_text("case_id,her2\n" + "C,6\n" * 20, encoding="utf-8")
+    link.symlink_to(table)
+    for out in (table, link, nuclei, tmp_path / "." / "t.csv"):
+        with pytest.raises(UsageError, match="that is read; expected another file"):
+            _run("apply", table, "--ish-counts", nuclei, "--out", out)
+    assert table.read_text(encoding="utf-8") == TABLE
+
+
+def test_apply_reads_standard_input() -> None:
+    """One of its tables, not both."""
+    result = CliRunner().invoke(app, ["rules", "apply", "-"], input=TABLE, catch_exceptions=False)
+    assert [row["case_id"] for row in csv.DictReader(result.stdout.splitlines())] == ["A", "B", "C"]
+    with pytest.raises(UsageError, match="standard input: named for both tables"):
+        CliRunner().invoke(app, ["rules", "apply", "-", "--ish-counts", "-"], input=TABLE, catch_exceptions=False)
+
+
+def test_columns_are_the_page() -> None:
+    """docs/counts.md is written by it."""
+    assert _run("columns").startswith("# The tables of counts\n")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "fault"),
+    [
+        ("> /dev/full", "error: the output cannot be written (No space left on device). Write it elsewhere.\n"),
+        (">&-", "error: the output cannot be written (it is closed). Write it elsewhere.\n"),
+        ("| true", ""),
+    ],
+)
+def test_an_output_that_cannot_be_written(redirection: str, fault: str) -> None:
+    """One line and exit status 1; nothing is said where the reader wanted no more."""
+    command = f"{sys.executable} -m hetscore rules show --markdown {redirection}; echo ${{PIPESTATUS[0]}} >&2"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert done.stderr == f"{fault}1\n"
+
+
+def test_an_output_without_the_letters(tmp_path: Path) -> None:
+    """An ASCII terminal shows their numbers."""
+    path = tmp_path / "t.csv"
+    path.write_text("case_id,fragment,score\nM\u00fcller,1,0\n", encoding="utf-8")
+    command = [sys.executable, "-m", "hetscore", "rules", "apply", str(path)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)  # noqa: S603
+    assert done.stdout.splitlines()[1].startswith("M\\xfcller,")
+
+
+def test_the_example_of_the_readme() -> None:
+    """The table printed there is the file it names, and is read as told: one case hetero, one homo."""
+    docs = Path(__file__).resolve().parents[2]
+    example = docs / "docs" / "counts-example.csv"
+    readme = "".join(line.strip() + "\n" for line in (docs / "README.md").read_text(encoding="utf-8").splitlines())
+    assert example.read_text(encoding="utf-8") in readme
+    rows = csv.DictReader(_run("apply", example).splitlines())
+    assert [(row["case_id"], row["label"]) for row in rows] == [("A-001", "hetero-HER2"), ("A-002", "homo-HER2")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hetscore.domain import CaseLabel, Her2Score, IshData, IshResult
 from hetscore.errors import UsageError
 from hetscore.scoring.by_hand import HandCase, HandFragment, bound_score, score_by_hand
-from hetscore.scoring.guidelines import GUIDELINES, decide_score
+from hetscore.scoring.guidelines import GUIDELINES, Guideline, decide_score
 from hetscore.scoring.heterogeneity import literal_label
 from hetscore.scoring.status import RULE_SETS
 from tests.scoring.builders import make_score
@@ -72,6 +72,16 @@ class TestBoundScore:
         lowest, highest = bound_score(HandFragment("1", counts=counts), RESECTION)
         assert lowest is highest
 
+    @given(COUNTS, st.sampled_from(list(GUIDELINES.values())))
+    def test_the_score_of_counts_lies_within_the_bounds_of_their_percent(
+        self, counts: tuple[int, int, int, int], guideline: Guideline
+    ) -> None:
+        """Whoever notes the percent of 2+ and 3+ in place of the counts is never told of a contradiction."""
+        percent = 100 * Fraction(counts[2] + counts[3], sum(counts))
+        lowest, highest = bound_score(HandFragment("1", percent_overexpressed=percent), guideline)
+        clusters = (sum(counts[1:]), sum(counts[2:]), counts[3])
+        assert lowest <= decide_score(guideline, counts, clusters)[0] <= highest
+
 
 class TestScore:
     """From the notes on the fragments to the score of the case."""
@@ -91,9 +101,7 @@ class TestScore:
         faint = HandFragment("faint", counts=(170, 12, 0, 0))
         case = _score(HandFragment("strong", score=S3), faint)
         assert (case.score, case.label, case.tally.positive) == (S3, CaseLabel.HETERO, 1)
-        with pytest.raises(
-            UsageError, match=r"case A: the counts allow 0 to 1\+ by gastric-biopsy; expected one score"
-        ):
+        with pytest.raises(UsageError, match=r"case A: the counts allow 0 to 1\+ by gastric-biopsy, which asks"):
             _score(faint)
 
     def test_without_tumor_nothing_is_scored(self) -> None:
@@ -106,9 +114,9 @@ class TestScore:
         ("fragment", "fault"),
         [
             (HandFragment("7", counts=(90, 0, 0, 9)), "fragment 7: the counts allow 0 to 3[+] by gastric-biopsy"),
-            (HandFragment("7"), "fragment 7: the counts allow 0 to 3[+] by gastric-biopsy"),
-            (HandFragment("7", score=S3, counts=(9, 0, 0, 4)), r"score 3\+, but its counts give 0 by gastric-biopsy"),
-            (HandFragment("7", score=S0, counts=(9, 0, 0, 9), clusters=(9, 9, 9)), "score 0, but its counts give 3"),
+            (HandFragment("7"), "fragment 7: tumor cells, but none with a class, and no score; expected a score"),
+            (HandFragment("7", score=S3, counts=(9, 0, 0, 4)), r"score 3\+, but the counts give 0 by gastric-biopsy"),
+            (HandFragment("7", score=S0, counts=(9, 0, 0, 9), clusters=(9, 9, 9)), "score 0, but the counts give 3"),
         ],
     )
     def test_notes_that_settle_nothing_or_contradict(self, fragment: HandFragment, fault: str) -> None:

@@ -212,8 +212,8 @@ class TestCounts:
         [
             (IshData(her2_copies=4.1), "her2_copies is 4.1, but the counts give 4;"),
             (IshData(cep17_copies=2.06), "cep17_copies is 2.06, but the counts give 2;"),
-            (IshData(ratio=1.99), "ratio is 1.99, but the counts give 2;"),
-            (IshData(n_cells=40), "n_cells is 40, but 20 nuclei are counted;"),
+            (IshData(ratio=1.99), "ish_ratio is 1.99, but the counts give 2;"),
+            (IshData(n_cells=40), "ish_cells is 40, but 20 nuclei are counted;"),
         ],
     )
     def test_counts_and_a_summary_that_disagree(self, summary: IshData, message: str) -> None:
@@ -320,15 +320,15 @@ class TestSummary:
             (IshData(her2_copies=float("nan")), "her2_copies is nan; expected a mean number of copies"),
             (IshData(her2_copies=4, cep17_copies=0), "cep17_copies is 0; expected a mean number of copies"),
             (IshData(AMP, cep17_copies=float("inf")), "cep17_copies is inf; expected a mean number of copies"),
-            (IshData(ratio=0), "ratio is 0; expected HER2/CEP17 above 0"),
-            (IshData(ratio=-2), "ratio is -2; expected HER2/CEP17 above 0"),
-            (IshData(ratio=float("nan")), "ratio is nan; expected HER2/CEP17 above 0"),
-            (IshData(her2_copies=4, n_cells=-1), "n_cells is -1; expected a number of nuclei"),
+            (IshData(ratio=0), "ish_ratio is 0; expected HER2/CEP17 above 0"),
+            (IshData(ratio=-2), "ish_ratio is -2; expected HER2/CEP17 above 0"),
+            (IshData(ratio=float("nan")), "ish_ratio is nan; expected HER2/CEP17 above 0"),
+            (IshData(her2_copies=4, n_cells=-1), "ish_cells is -1; expected a number of nuclei"),
         ],
     )
     def test_impossible_numbers_are_refused(self, data: IshData, message: str) -> None:
         """A number that cannot be one is an error of the table, not an unknown result."""
-        with pytest.raises(UsageError, match=f"^ISH: {message}.*Correct the cases table"):
+        with pytest.raises(UsageError, match=f"^ISH: {message}.*Correct the table"):
             read_ish(data, YAGI)
 
     def test_no_her2_signal_is_a_result(self) -> None:
