@@ -136,10 +136,9 @@ def link_cells(
     make k * (k - 1) / 2 links. Detected nuclei do not overlap, so there are none as a rule; thousands at one place
     would fill memory and mean that the positions are wrong.
 
-    Two linked cells share an empty circle of a radius of at most ``max_link_um / (2 * sin(max_angle))``, which is below
-    `max_link_um`, and a third cell that parts two lies within the smallest circle through both. So each block is
-    triangulated with the cells of a margin of twice `max_link_um`, and gives the links of its own cells just as the
-    whole would. Time grows as n log n.
+    Two linked cells share an empty circle of a radius of at most ``max_link_um / (2 * sin(max_angle))``, and a third
+    cell that parts two lies within the smallest circle through both. So each block is triangulated with the cells of a
+    margin of twice that radius, and gives the links of its own cells just as the whole would. Time grows as n log n.
 
     References
     ----------
@@ -264,7 +263,8 @@ def _count_processors() -> int:
 
 def _link_places(x: _Floats, y: _Floats, params: ClusterParams, block_cells: int, n_threads: int | None) -> Edges:
     """Edges between distinct places."""
-    blocks = _split_blocks(x, y, 2 * (params.max_link_um + TOUCHING_UM), block_cells)
+    margin = params.max_link_um / float(np.sin(np.deg2rad(params.max_angle))) + _SAME_PLACE_UM
+    blocks = _split_blocks(x, y, margin, block_cells)
     if len(x) <= block_cells:
         keys = [_link_block(x, y, block, params) for block in blocks]
     else:
