@@ -53,8 +53,9 @@ MIN_SHARE = 0.2
 0.884; at 0.3, 0.882 and 0.5 points less of the cells right)."""
 PHANTOM_SEED = 1000
 """Of the phantoms calibrated on; tests, samples and evaluations use others."""
+PRESETS = ("sample", "typical")
 N_PHANTOMS = 7
-"""One of each kind of the preset; more cells than the real points have in all."""
+"""Of each preset: of `sample` one of each kind; more cells than the real points have in all."""
 MARGIN_PX = 400
 """Read around each crop, so that its cells are measured as on the whole core: above `Watershed.margin_um`."""
 MATCH_UM = 3.0
@@ -136,7 +137,8 @@ def read_crops(data: Path) -> Iterator[Sample]:
 
 def draw_phantoms() -> Iterator[Sample]:
     """Measure phantoms of known truth, one sample a case; found nuclei that are none are code x."""
-    for case in make_cases("sample", PHANTOM_SEED, N_PHANTOMS):
+    cases = [case for preset in PRESETS for case in make_cases(preset, PHANTOM_SEED, N_PHANTOMS)]
+    for case in cases:
         drawn, fragments = draw_case(case, PHANTOM_SEED)
         _, jpeg = cv2.imencode(".jpg", drawn, [cv2.IMWRITE_JPEG_QUALITY, case.quality])
         rgb = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR))

@@ -2,7 +2,8 @@
 
 Fields of the same size and resolution are taken from real cores and from phantom slides, and measured alike: densities
 of hematoxylin and DAB, nuclei, width of the membrane line, texture by scale. Printed are the ranges side by side and
-how well a small classifier tells the two apart, each slide judged by a fit without it. With --out a contact sheet of
+how well a small classifier tells the two apart, each slide judged by a fit without it; for that, fields with tumor are
+paired by how much of both stains they hold, so that like is compared with like. With --out a contact sheet of
 both is written there; it holds real tissue, so it stays out of the repository.
 """
 
@@ -17,8 +18,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import linear_sum_assignment, minimize
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 from scipy.special import expit
 
 from hetscore.config import load_model, load_settings
@@ -43,6 +45,10 @@ LEAST_OD = 0.03
 BANDS_UM = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Scales of the texture: differences of Gaussians of these standard deviations and of twice them."""
 QUANTILES = (5, 25, 50, 75, 95, 99)
+LEAST_TUMOR = 25
+"""Tumor cells called in a field to be paired: a quarter of what a field full of tumor holds."""
+MOST_APART = 0.5
+"""Standard deviations between the two of a pair."""
 PENALTY = 1.0
 """Of the ridge: as strong as one field, so that the classifier is held back only where fields are few."""
 
@@ -61,7 +67,16 @@ def measure_names() -> list[str]:
     """Names of the columns of `FieldOf.measures`."""
     densities = [f"{stain} {q} %" for stain in ("hematoxylin", "DAB") for q in QUANTILES]
     texture = [f"texture {band:g} um" for band in BANDS_UM]
-    return [*densities, *texture, "nuclei per mm2", "nucleus, um2", "spacing, um", "membrane width, um", "membrane OD"]
+    return [
+        *densities,
+        *texture,
+        "nuclei per mm2",
+        "nucleus, um2",
+        "spacing, um",
+        "membrane width, um",
+        "membrane OD",
+        "tumor",
+    ]
 
 
 def cut_fields(path: Path, mpp: float | None, n: int, seed: int) -> Iterator[tuple[Rgb, Stain]]:
@@ -103,7 +118,7 @@ def _measure_found(rgb: Rgb, stain: Stain) -> Floats:
     labels = make_segmenter(model, load_settings()).segment(image, stain)
     cells = classify_cells(measure_cells(image, labels, stain), model.membrane, GUIDELINES["gastric-biopsy"])
     if len(cells) < 2:
-        return np.array([len(cells) / (FIELD_PX * MPP / 1000) ** 2, np.nan, np.nan, np.nan, np.nan])
+        return np.array([len(cells) / (FIELD_PX * MPP / 1000) ** 2, np.nan, np.nan, np.nan, np.nan, 0.0])
     spacing = cKDTree(np.column_stack([cells.x, cells.y])).query(np.column_stack([cells.x, cells.y]), 2)[0][:, 1]
     stained = cells.membrane_class >= 1
     width = cells.membrane_width_um[stained]
@@ -114,6 +129,7 @@ def _measure_found(rgb: Rgb, stain: Stain) -> Floats:
             np.median(spacing) * MPP,
             np.nanmedian(width) if np.isfinite(width).any() else np.nan,
             np.nanmean(cells.membrane_od),
+            np.count_nonzero(cells.is_tumor),
         ]
     )
 
@@ -127,12 +143,25 @@ def take_fields(kind: str, slides: Sequence[tuple[Path, float | None]], n_each: 
     ]
 
 
+def pair_fields(real: Sequence[FieldOf], drawn: Sequence[FieldOf]) -> tuple[list[FieldOf], list[FieldOf]]:
+    """Pair fields with tumor that are alike in hematoxylin and DAB; none is used twice."""
+    own = [[f for f in fields if f.measures[-1] >= LEAST_TUMOR] for fields in (real, drawn)]
+    names = measure_names()
+    columns = [names.index("hematoxylin 50 %"), names.index("DAB 95 %")]
+    both = [np.array([f.measures[columns] for f in fields]).reshape(-1, 2) for fields in own]
+    scale = np.concatenate(both).std(axis=0) + 1e-9
+    cost = cdist(both[0] / scale, both[1] / scale)
+    i, j = linear_sum_assignment(cost)
+    close = cost[i, j] <= MOST_APART
+    return [own[0][k] for k in i[close]], [own[1][k] for k in j[close]]
+
+
 def tell_apart(real: Sequence[FieldOf], drawn: Sequence[FieldOf]) -> float:
     """AUC of a ridge logistic classifier of real against drawn fields, each slide judged by a fit without it."""
     fields = [*real, *drawn]
     slide = np.array([f"{f.kind} {f.slide}" for f in fields])
     target = np.array([f.kind == real[0].kind for f in fields], np.float64)
-    measures = np.array([f.measures for f in fields])
+    measures = np.array([f.measures[:-1] for f in fields])
     measures = np.where(np.isfinite(measures), measures, np.nanmedian(measures, axis=0))
     chance = np.zeros(len(fields))
     for name in np.unique(slide):
@@ -221,7 +250,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     print_ranges(real, drawn)
     for name, fields in drawn.items():
-        print(f"\nReal against {name}: AUC {tell_apart(real, fields):.3f} ({len(real)} and {len(fields)} fields)")
+        paired = pair_fields(real, fields)
+        if min(len({f.slide for f in kind}) for kind in paired) < 2:
+            print(f"\nReal against {name}: fewer than two slides of a kind with paired fields")
+            continue
+        print(f"\nReal against {name}: AUC {tell_apart(*paired):.3f} ({len(paired[0])} pairs of fields)")
     if given.out:
         draw_sheet({"real": real, **drawn}, given.out / "contact-sheet.png")
 

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from hetscore.phantom import CaseTruth, make_cases, write_phantom
-from hetscore.phantom.truth import write_case_rows
+from hetscore.phantom.truth_files import write_case_rows
 
 FOLDER = Path(__file__).resolve().parent.parent / "slides_sample"
 SEED = 20190101

@@ -1,12 +1,13 @@
-"""Lay out glands and solid sheets: which pixel belongs to which cell, and where each nucleus is meant to lie.
+"""The words of drawn tissue, and solid sheets: what a pixel is, what a cell is, where cells are meant to lie.
 
-Everything is in pixels of the fragment's own picture. Label i of the territories is row i - 1 of the cells.
+A fragment is planned in microns on a picture of one micron a pixel, `Plan`; `hetscore.phantom.raster` then paints plan
+and cells at the slide's resolution. Row i of the cells is label i + 1 of the painted pictures.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 
 import cv2
@@ -27,6 +28,14 @@ class Ground(IntEnum):
     STROMA = 1
     LUMEN = 2
     EPITHELIUM = 3
+    VACUOLE = 4
+    """Mucin inside a cell: of goblet and signet-ring cells."""
+    MUSCLE = 5
+    NECROSIS = 6
+    CRUSH = 7
+    DEBRIS = 8
+    MUCUS = 9
+    BLOOD = 10
 
 
 class CellType(IntEnum):
@@ -36,32 +45,55 @@ class CellType(IntEnum):
     FOVEOLAR = 1
     FIBROBLAST = 2
     LYMPHOCYTE = 3
+    METAPLASTIC = 4
+    """Absorptive and goblet cells of intestinal metaplasia."""
+    PLASMA = 5
+    MUSCLE = 6
+    ENDOTHELIUM = 7
+    NEUTROPHIL = 8
+
+
+X, Y, ANGLE, LONG, SHORT = range(5)
+"""Columns of a table of ellipses, microns and radians: center, direction of the long axis from x towards y, semi-axes.
+A semi-axis of 0 stands for no ellipse."""
 
 
 @dataclass(frozen=True)
 class Sites:
-    """Cells as they are meant to be, columns of length n: the nucleus's ellipse, type and pattern."""
+    """Cells as they are meant to be, n rows."""
 
-    x: Floats
-    y: Floats
-    angle: Floats
-    """Of the long axis, radians from x towards y."""
-    long_px: Floats
-    short_px: Floats
-    """Semi-axes."""
+    nucleus: Floats
+    """(n, 5) ellipses."""
+    body: Floats
+    """(n, 5) ellipses: how far a cell's territory reaches where no neighbor is nearer."""
+    vacuole: Floats
+    """(n, 5) ellipses."""
+    home: NDArray[np.int8]
+    """`Ground` on which the cell lies before it is painted."""
     type: NDArray[np.int8]
     """`CellType`."""
     pattern: NDArray[np.int8]
     """`MembranePattern` the cell would have if stained."""
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.type)
 
 
 def join_sites(parts: list[Sites]) -> Sites:
-    """Put sites one after another."""
-    names = ("x", "y", "angle", "long_px", "short_px", "type", "pattern")
-    return Sites(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+    """Put sites one after another; no parts are no sites."""
+    parts = [no_sites(), *parts]
+    return Sites(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Sites)})
+
+
+def no_sites() -> Sites:
+    """Make sites without a row."""
+    none = np.zeros((0, 5))
+    return Sites(none, none, none, *(np.zeros(0, np.int8) for _ in range(3)))
+
+
+def take_sites(sites: Sites, rows: Mask | NDArray[np.intp]) -> Sites:
+    """Take some rows."""
+    return Sites(**{f.name: getattr(sites, f.name)[rows] for f in fields(Sites)})
 
 
 @dataclass(frozen=True)
@@ -76,227 +108,107 @@ class NucleusShape:
 
 
 NUCLEI = {
-    CellType.TUMOR: NucleusShape(48.0, 0.22, 1.45),
+    CellType.TUMOR: NucleusShape(48.0, 0.25, 1.45),
     CellType.FOVEOLAR: NucleusShape(30.0, 0.10, 1.2),
     CellType.FIBROBLAST: NucleusShape(24.0, 0.25, 3.6),
     CellType.LYMPHOCYTE: NucleusShape(27.0, 0.10, 1.1),
+    CellType.METAPLASTIC: NucleusShape(34.0, 0.12, 1.9),
+    CellType.PLASMA: NucleusShape(30.0, 0.08, 1.1),
+    CellType.MUSCLE: NucleusShape(32.0, 0.20, 5.0),
+    CellType.ENDOTHELIUM: NucleusShape(18.0, 0.20, 3.4),
+    CellType.NEUTROPHIL: NucleusShape(30.0, 0.10, 1.1),
 }
 """Judged by eye on the cores of `eac-tma` (0.25 um/px): tumor nuclei 8-9 by 5-7 um, vesicular and uneven; those of
-stroma thin; lymphocytes round, 5.5-6 um across, the yardstick of every pathologist."""
+stroma thin; lymphocytes round, 5.5-6 um across, the yardstick of every pathologist. Muscle and metaplasia by eye on
+the `cldn18-gastric` tiles: cigars of 12-14 um, pencils of 9 um. Of a neutrophil, the disk that holds its lobes."""
 
 
 def draw_sites(
-    rng: np.random.Generator, xy: Floats, angle: Floats, cell_type: CellType, pattern: MembranePattern, mpp: float
+    rng: np.random.Generator,
+    xy: Floats,
+    angle: Floats,
+    cell_type: CellType,
+    pattern: MembranePattern = MembranePattern.NONE,
+    home: Ground = Ground.STROMA,
 ) -> Sites:
-    """Give nuclei of one type to the places `xy`, (n, 2) pixels, with their long axes at `angle`."""
+    """Give nuclei of one type to the places `xy`, (n, 2) microns, with their long axes at `angle`; no bodies."""
     shape, n = NUCLEI[cell_type], len(xy)
-    area_px = shape.area_um2 * np.exp(shape.area_sd * rng.standard_normal(n)) / mpp**2
+    area = shape.area_um2 * np.exp(shape.area_sd * rng.standard_normal(n))
     elongation = np.maximum(1.0, shape.elongation * rng.uniform(0.75, 1.25, n))
-    short = np.sqrt(area_px / (math.pi * elongation))
-    return Sites(
-        x=xy[:, 0],
-        y=xy[:, 1],
-        angle=angle,
-        long_px=short * elongation,
-        short_px=short,
-        type=np.full(n, cell_type, np.int8),
-        pattern=np.full(n, pattern, np.int8),
-    )
+    short = np.sqrt(area / (math.pi * elongation))
+    none = np.zeros((n, 5))
+    columns = (np.full(n, value, np.int8) for value in (home, cell_type, pattern))
+    return Sites(np.column_stack([xy, angle, short * elongation, short]), none, none, *columns)
+
+
+def with_bodies(sites: Sites, xy: Floats, angle: Floats, long: Floats, short: Floats) -> Sites:
+    """Give every cell a territory: an ellipse around `xy`, semi-axes in microns."""
+    return replace(sites, body=np.column_stack([xy, angle, long, short]))
+
+
+PLAN_UM = 1.0
+"""Side of a pixel of the plan: a tenth of a cell; borders are smoothed when painted."""
 
 
 @dataclass(frozen=True)
-class GlandShape:
-    """Size of the glands of one cell type, in microns."""
-
-    semi_axes_um: tuple[float, float]
-    """Range of the larger semi-axis of the middle of the epithelium."""
-    aspect: tuple[float, float]
-    """Range of smaller over larger semi-axis."""
-    height_um: float
-    """Of the epithelium."""
-    width_um: float
-    """Of a cell, half-way up."""
-    nucleus_um: tuple[float, float]
-    """Mean and standard deviation of the nucleus's distance from the base: pseudostratified if the latter is large."""
-    gap_um: float
-    """Least stroma between two glands."""
-
-
-GLANDS = {
-    CellType.TUMOR: GlandShape((20.0, 36.0), (0.55, 1.0), 20.0, 6.6, (7.5, 2.2), 5.0),
-    CellType.FOVEOLAR: GlandShape((16.0, 22.0), (0.85, 1.0), 18.0, 6.8, (4.4, 0.4), 14.0),
-}
-"""Tumor: tall cells, 7-9 um wide at the nucleus, as in the tumor glands of `eac-tma` core 2_da59.
-Foveolar: small round cross-sections with basal nuclei and clear mucin above, by eye on the `cldn18-gastric` tiles."""
-
-
-@dataclass(frozen=True)
-class Gland:
-    """One gland: an ellipse through the middle of its epithelium, in pixels."""
-
-    x: float
-    y: float
-    major: float
-    minor: float
-    angle: float
-    height: float
-
-    @property
-    def reach(self) -> float:
-        """Radius of the circle that holds the gland."""
-        return self.major + self.height / 2
-
-
-GLAND_THROWS = 600
-"""Failed throws before the room is called full; the glands thrown shrink to `SHRINK` on the way, to fill the gaps."""
-
-SHRINK = 0.6
-
-_THROW_UM = 1.0
-"""Places of glands are tried on a grid this fine; it makes no visible difference and is quick."""
-
-
-def place_glands(rng: np.random.Generator, room: Mask, shape: GlandShape, share: float, mpp: float) -> list[Gland]:
-    """Throw glands into `room` until they cover `share` of it or `GLAND_THROWS` throws have failed."""
-    step = max(1, round(_THROW_UM / mpp))
-    coarse = _throw_glands(rng, room[::step, ::step], shape, share, mpp * step)
-    return [Gland(g.x * step, g.y * step, g.major * step, g.minor * step, g.angle, g.height * step) for g in coarse]
-
-
-def _throw_glands(rng: np.random.Generator, room: Mask, shape: GlandShape, share: float, mpp: float) -> list[Gland]:
-    free, gap = room.copy(), shape.gap_um / mpp
-    ys, xs = _gland_centers(free, shape.height_um / mpp)
-    glands: list[Gland] = []
-    missing, failures = share * np.count_nonzero(room), 0
-    while missing > 0 and failures < GLAND_THROWS and len(xs):
-        k = int(rng.integers(len(xs)))
-        scale = 1 - (1 - SHRINK) * failures / GLAND_THROWS
-        gland = _draw_gland(rng, float(xs[k]), float(ys[k]), shape, scale, mpp)
-        box = _window(gland, free.shape, margin=math.ceil(gap))
-        height = _height(gland, box) - gland.height / 2
-        if not free[box][height <= 0].all():
-            failures += 1
-            continue
-        glands.append(gland)
-        missing -= np.count_nonzero(height <= 0)
-        free[box][height <= gap] = False
-        ys, xs = _gland_centers(free, shape.height_um / mpp)
-    return glands
-
-
-def _gland_centers(free: Mask, height: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places with room for the smallest gland: a ring of cells around a point."""
-    depth = cv2.distanceTransform(np.pad(free, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    ys, xs = np.nonzero(depth > height)
-    return ys, xs
-
-
-def _draw_gland(rng: np.random.Generator, x: float, y: float, shape: GlandShape, scale: float, mpp: float) -> Gland:
-    height = shape.height_um * rng.uniform(0.9, 1.1)
-    major = max(rng.uniform(*shape.semi_axes_um) * scale, height / 2 + 3.0)
-    minor = max(major * rng.uniform(*shape.aspect), height / 2 + 2.0)
-    return Gland(x, y, major / mpp, minor / mpp, rng.uniform(0, math.pi), height / mpp)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The pictures being painted; their arrays are filled in place by the functions below."""
+class Plan:
+    """The picture being planned; filled in place by the functions that lay tissue."""
 
     ground: NDArray[np.uint8]
-    """`Ground`."""
-    cells: NDArray[np.int32]
-    """Territories; 0 is no epithelial cell."""
-    mpp: float
+    """`Ground`; pixel (row, column) covers microns (column, row) to (column + 1, row + 1)."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width, microns."""
+        return self.ground.shape[0], self.ground.shape[1]
+
+    @property
+    def stroma(self) -> Mask:
+        """Where nothing has been laid yet."""
+        mask: Mask = self.ground == Ground.STROMA
+        return mask
 
 
-def paint_gland(
-    rng: np.random.Generator, layout: Layout, gland: Gland, first: int, cell_type: CellType, pattern: MembranePattern
-) -> Sites:
-    """Paint a gland into `layout`, its cells labeled from `first`, and return them in the order of their labels."""
-    shape = GLANDS[cell_type]
-    turn, bounds = _cell_bounds(rng, gland, shape.width_um / layout.mpp)
-    box = _window(gland, layout.ground.shape)
-    theta, height = _angle(gland, box), _height(gland, box)
-    wall = np.abs(height) <= gland.height / 2
-    lumen = height < -gland.height / 2
-    index = np.searchsorted(bounds, (theta - turn) % (2 * math.pi), side="right") - 1
-    layout.ground[box][wall] = Ground.EPITHELIUM
-    layout.ground[box][lumen] = Ground.LUMEN
-    layout.cells[box][wall] = first + index[wall]
-    return _gland_sites(rng, gland, turn + _centers(bounds), cell_type, pattern, layout.mpp)
+def pixel_of(xy: Floats) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column of the plan's pixels that hold the places `xy`, which must lie inside."""
+    column, row = np.floor(xy / PLAN_UM).astype(np.intp).T
+    return row, column
 
 
-def _window(gland: Gland, shape: tuple[int, ...], margin: int = 2) -> tuple[slice, slice]:
-    r = math.ceil(gland.reach) + margin
-    x, y = round(gland.x), round(gland.y)
-    return slice(max(0, y - r), min(shape[0], y + r + 1)), slice(max(0, x - r), min(shape[1], x + r + 1))
+def distance_inside(mask: Mask) -> NDArray[np.float32]:
+    """Distance of each pixel to the nearest one outside `mask`, in pixels; outside the picture is outside."""
+    padded = np.pad(mask, 1).astype(np.uint8)
+    distance: NDArray[np.float32] = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    return distance
 
 
-def _angle(gland: Gland, box: tuple[slice, slice]) -> Floats:
-    y, x = np.mgrid[box]
-    angle: Floats = np.arctan2(y - gland.y, x - gland.x) - gland.angle
-    return angle
+def distance_to(mask: Mask) -> NDArray[np.float32]:
+    """Distance of each pixel to the nearest one of `mask`, in pixels; a large number if there is none."""
+    if not mask.any():
+        return np.full(mask.shape, 1e6, np.float32)
+    distance: NDArray[np.float32] = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    return distance
 
 
-def _height(gland: Gland, box: tuple[slice, slice]) -> Floats:
-    """Distance outwards from the middle of the epithelium."""
-    y, x = np.mgrid[box]
-    height: Floats = np.hypot(x - gland.x, y - gland.y) - _ellipse_radius(gland, _angle(gland, box))
-    return height
+def eroded(mask: Mask, distance_um: float) -> Mask:
+    """Keep what lies deeper than `distance_um` inside."""
+    deep: Mask = distance_inside(mask) > distance_um / PLAN_UM
+    return deep
 
 
-def _ellipse_radius(gland: Gland, theta: Floats) -> Floats:
-    a, b = gland.major, gland.minor
-    radius: Floats = a * b / np.hypot(b * np.cos(theta), a * np.sin(theta))
-    return radius
+def opened(mask: Mask, radius_um: float) -> Mask:
+    """Keep the parts of `mask` that a disk of `radius_um` can reach: corners get round, spurs go."""
+    reached: Mask = mask & (distance_to(eroded(mask, radius_um)) <= radius_um / PLAN_UM)
+    return reached
 
 
-def _cell_bounds(rng: np.random.Generator, gland: Gland, width: float) -> tuple[float, Floats]:
-    """Where the side walls stand: a random first angle, and angles from there, equal in arc length but for jitter."""
-    turn = float(rng.uniform(0, 2 * math.pi))
-    theta = np.linspace(0, 2 * math.pi, 721)
-    arc = np.concatenate([[0], np.cumsum(_ellipse_radius(gland, turn + theta[:-1] + theta[1] / 2) * theta[1])])
-    n = max(5, round(arc[-1] / width))
-    steps = np.arange(n) + np.concatenate([[0], rng.uniform(-0.18, 0.18, n - 1)])
-    return turn, np.interp(steps * arc[-1] / n, arc, theta)
-
-
-def _centers(bounds: Floats) -> Floats:
-    centers: Floats = (bounds + np.append(bounds[1:], 2 * math.pi)) / 2
-    return centers
-
-
-def _gland_sites(
-    rng: np.random.Generator, gland: Gland, theta: Floats, cell_type: CellType, pattern: MembranePattern, mpp: float
-) -> Sites:
-    mean, sd = GLANDS[cell_type].nucleus_um
-    from_base = np.clip(mean + sd * rng.standard_normal(len(theta)), 4.0, 13.0) / mpp
-    radius = _ellipse_radius(gland, theta) + gland.height / 2 - from_base
-    angle = theta + gland.angle
-    xy = np.column_stack([gland.x + radius * np.cos(angle), gland.y + radius * np.sin(angle)])
-    tilt = 0.12 * rng.standard_normal(len(theta))
-    return draw_sites(rng, xy, angle + tilt, cell_type, pattern, mpp)
-
-
-SHEET_PITCH_UM = 10.2
-"""Between the cells of a sheet: 90 um2 a cell, as in `eac-tma` crop 0_aa1d_01 (103 tumor nuclei on 96 x 96 um)."""
-
-SHEET_REACH_UM = 7.5
-"""A cell at the edge of a sheet ends this far from its center, so that the edge is scalloped."""
-
-
-def paint_sheets(rng: np.random.Generator, layout: Layout, room: Mask, share: float, first: int) -> Sites:
-    """Paint solid nests of tumor cells over about `share` of `room`; cells labeled from `first`, in order."""
-    pitch = SHEET_PITCH_UM / layout.mpp
-    nests = smooth_noise(rng, (room.shape[0], room.shape[1]), 5 * pitch)
-    xy = jittered_grid(rng, (room.shape[0], room.shape[1]), pitch, 0.14)
-    column, row = np.rint(xy).astype(np.intp).T
-    is_nest = room[row, column] & (nests[row, column] > np.quantile(nests[room], 1 - share) if room.any() else False)
-    xy = xy[is_nest]
-    _paint_nearest(layout, xy, room, first)
-    off_center = xy + rng.normal(0, 0.06 * pitch, xy.shape)
-    angle = rng.uniform(0, math.pi, len(xy))
-    return draw_sites(rng, off_center, angle, CellType.TUMOR, MembranePattern.COMPLETE, layout.mpp)
+def zone(rng: np.random.Generator, room: Mask, share: float, scale_um: float) -> Mask:
+    """Take smooth patches, `scale_um` across, that cover `share` of `room`."""
+    if share <= 0 or not room.any():
+        return np.zeros(room.shape, bool)
+    field = smooth_noise(rng, (room.shape[0], room.shape[1]), scale_um / PLAN_UM)
+    patches: Mask = room & (field >= np.quantile(field[room], 1 - min(share, 1.0)))
+    return patches
 
 
 def jittered_grid(rng: np.random.Generator, shape: tuple[int, int], pitch: float, jitter: float) -> Floats:
@@ -309,16 +221,46 @@ def jittered_grid(rng: np.random.Generator, shape: tuple[int, int], pitch: float
     return xy[inside]
 
 
-def _paint_nearest(layout: Layout, xy: Floats, room: Mask, first: int) -> None:
-    """Give each pixel of `room` near enough to a point of `xy` to the nearest one."""
-    if not len(xy):
-        return
-    column, row = np.rint(xy).astype(np.intp).T
-    away = np.ones(layout.cells.shape, np.uint8)
-    away[row, column] = 0
-    distance, nearest = cv2.distanceTransformWithLabels(away, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    label_of = np.zeros(int(nearest.max()) + 1, np.int32)
-    label_of[nearest[row, column]] = first + np.arange(len(xy), dtype=np.int32)
-    painted = room & (distance <= SHEET_REACH_UM / layout.mpp)
-    layout.cells[painted] = label_of[nearest[painted]]
-    layout.ground[painted] = Ground.EPITHELIUM
+def grid_in(rng: np.random.Generator, room: Mask, pitch_um: float, jitter: float) -> Floats:
+    """Points of a jittered grid, microns, that lie in `room`."""
+    xy = jittered_grid(rng, (room.shape[0], room.shape[1]), pitch_um / PLAN_UM, jitter) * PLAN_UM
+    inside: Floats = xy[room[pixel_of(xy)]]
+    return inside
+
+
+SHEET_PITCH_UM = 10.2
+"""Between the cells of a sheet: 90 um2 a cell, as in `eac-tma` crop 0_aa1d_01 (103 tumor nuclei on 96 x 96 um)."""
+
+SHEET_REACH_UM = 8.4
+"""A cell at the edge of a sheet ends this far from its center, so that the edge is scalloped."""
+
+_NEST_ROUNDING_UM = 12.0
+"""Nests have no spur thinner than twice this: two cells."""
+
+
+def lay_sheets(rng: np.random.Generator, plan: Plan, room: Mask, share: float) -> Sites:
+    """Lay solid nests of tumor cells over about `share` of `room`.
+
+    Nests are as large as 60 to 130 um, from fragment to fragment, and stain completely.
+    """
+    patches = zone(rng, room, share, float(rng.uniform(60, 130)))
+    nests = opened(patches, _NEST_ROUNDING_UM)
+    nests = nests if nests.any() else room  # a scrap too small for a nest is one
+    sites = fill_with_cells(rng, nests, SHEET_PITCH_UM * float(rng.uniform(0.95, 1.08)))
+    if len(sites):
+        seeds = np.zeros(room.shape, bool)
+        seeds[pixel_of(sites.body[:, :2])] = True
+        plan.ground[room & plan.stroma & (distance_to(seeds) <= SHEET_REACH_UM)] = Ground.EPITHELIUM
+    return sites
+
+
+def fill_with_cells(rng: np.random.Generator, room: Mask, pitch_um: float) -> Sites:
+    """Fill `room` with polygonal tumor cells, `pitch_um` apart."""
+    xy = grid_in(rng, room, pitch_um, 0.2)
+    n = len(xy)
+    angle = rng.uniform(0, math.pi, n)
+    off_center = xy + rng.normal(0, 0.07 * pitch_um, xy.shape)
+    sites = draw_sites(rng, off_center, angle, CellType.TUMOR, MembranePattern.COMPLETE, Ground.EPITHELIUM)
+    size = SHEET_REACH_UM * np.exp(0.11 * rng.standard_normal(n))
+    stretch = rng.uniform(1.0, 1.35, n)
+    return with_bodies(sites, xy, angle, size * np.sqrt(stretch), size / np.sqrt(stretch))

@@ -1,10 +1,12 @@
 """Write an RGB picture as the plain tiled pyramid that OpenSlide calls generic-tiff.
 
-The bytes depend on the pixels and the arguments alone: no date, no software name, no host.
+The bytes depend on the pixels and the arguments alone: no date, no software name, no host. Memory holds some rows of
+tiles, whatever the size of the picture.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
+
+from hetscore.phantom.canvas import Canvas, Rows, new_canvas
 
 LEVEL_STEP = 4
 """Downsample between levels: the 1, 4, 16 of the common slide scanners."""
@@ -22,15 +26,15 @@ SMALLEST_SIDE = 1024
 _MICRONS_PER_CM = 10_000
 
 
-def write_pyramid(path: Path, rgb: NDArray[np.uint8], mpp: float, *, tile: int = 256, quality: int = 90) -> None:
+def write_pyramid(path: Path, rgb: Rows, mpp: float, *, tile: int = 256, quality: int = 90) -> None:
     """Write a picture as a tiled, JPEG-compressed, pyramidal TIFF.
 
     Parameters
     ----------
     path : Path
-        File to write; an existing file is replaced.
+        File to write; an existing file is replaced. The smaller levels are kept beside it while it is written.
     rgb : (h, w, 3) uint8
-        Level 0, sRGB.
+        Level 0, sRGB: an array or a `Canvas`.
     mpp : float
         Microns per pixel of level 0; written as the resolution tags, in pixels per centimeter.
     tile : int
@@ -38,13 +42,13 @@ def write_pyramid(path: Path, rgb: NDArray[np.uint8], mpp: float, *, tile: int =
     quality : int
         JPEG quality, 1 to 100. Chroma is halved in both directions, as most scanners do.
     """
-    with tifffile.TiffWriter(path) as writer:
-        for index, level in enumerate(_levels(rgb)):
+    with tempfile.TemporaryDirectory(prefix=".levels-", dir=path.parent) as folder, tifffile.TiffWriter(path) as writer:
+        for index, level in enumerate(_levels(rgb, Path(folder))):
             per_cm = _MICRONS_PER_CM / (mpp * LEVEL_STEP**index)
             writer.write(
                 _tiles(level, tile),
                 shape=level.shape,
-                dtype=level.dtype,
+                dtype=np.uint8,
                 photometric="rgb",
                 tile=(tile, tile),
                 compression="jpeg",
@@ -58,26 +62,30 @@ def write_pyramid(path: Path, rgb: NDArray[np.uint8], mpp: float, *, tile: int =
             )
 
 
-def _tiles(level: NDArray[np.uint8], side: int) -> Iterator[NDArray[np.uint8]]:
+def _tiles(level: Rows, side: int) -> Iterator[NDArray[np.uint8]]:
     """Cut into tiles, the last ones filled up with their edge: JPEG would smear black into the picture."""
     for y in range(0, level.shape[0], side):
-        for x in range(0, level.shape[1], side):
-            tile = level[y : y + side, x : x + side]
-            missing = ((0, side - tile.shape[0]), (0, side - tile.shape[1]), (0, 0))
-            yield np.pad(tile, missing, mode="edge")
+        row = np.array(level[y : y + side])
+        missing = ((0, side - row.shape[0]), (0, -row.shape[1] % side), (0, 0))
+        row = np.pad(row, missing, mode="edge")
+        for x in range(0, row.shape[1], side):
+            yield np.ascontiguousarray(row[:, x : x + side])
 
 
-def _levels(rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+def _levels(rgb: Rows, folder: Path) -> Iterator[Rows]:
     yield rgb
     while max(rgb.shape[:2]) >= SMALLEST_SIDE:
-        rgb = _shrunk(rgb)
+        rgb = _shrunk(rgb, folder / f"{max(rgb.shape[:2])}.raw")
         yield rgb
 
 
-def _shrunk(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _shrunk(rgb: Rows, path: Path) -> Canvas:
     """Average whole blocks of pixels; a last row or column that fills no block is repeated to fill one."""
-    height, width = rgb.shape[:2]
-    padded = cv2.copyMakeBorder(rgb, 0, -height % LEVEL_STEP, 0, -width % LEVEL_STEP, cv2.BORDER_REPLICATE)
-    size = (padded.shape[1] // LEVEL_STEP, padded.shape[0] // LEVEL_STEP)
-    shrunk: NDArray[np.uint8] = cv2.resize(padded, size, interpolation=cv2.INTER_AREA)
-    return shrunk
+    height, width = (-(-side // LEVEL_STEP) for side in rgb.shape[:2])
+    small = new_canvas(path, height, width)
+    for strip in small.strips():
+        rows = rgb[strip.start * LEVEL_STEP : strip.stop * LEVEL_STEP]
+        missing = (strip.stop - strip.start) * LEVEL_STEP - len(rows), width * LEVEL_STEP - rows.shape[1]
+        padded = cv2.copyMakeBorder(rows, 0, missing[0], 0, missing[1], cv2.BORDER_REPLICATE)
+        small[strip][...] = cv2.resize(padded, (width, strip.stop - strip.start), interpolation=cv2.INTER_AREA)
+    return small

@@ -1,15 +1,24 @@
-"""Put fragments on glass and write slides: one TIFF a case, with the tables that make a folder of them a cohort.
+"""Draw slides and write them: one TIFF a case, with the tables that make a folder of them a cohort, and their truth.
 
-Fragments are painted one by one, so memory is the slide's pixels plus the working arrays of the largest fragment.
+Pieces are painted one by one, the slide lies in a file: memory holds the working arrays of the largest piece, whatever
+the number of pieces. Work may be spread over processes; what is drawn does not depend on that.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+import multiprocessing
+import tempfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -18,41 +27,55 @@ from numpy.typing import NDArray
 from hetscore.domain import Rgb
 from hetscore.errors import UsageError
 from hetscore.geometry import Box
+from hetscore.phantom.artefacts import ArtefactTruth, PlacedFragment, apply_artefacts, cell_px
+from hetscore.phantom.canvas import Canvas, new_canvas, paste
+from hetscore.phantom.layout import Places, place_pieces
+from hetscore.phantom.optics import SlideStain, add_noise, draw_stain
+from hetscore.phantom.pieces import Piece, PieceOrder, control_spec, moved, paint_piece
 from hetscore.phantom.pyramid import write_pyramid
-from hetscore.phantom.spec import CaseSpec, FragmentSpec
-from hetscore.phantom.stain import SlideStain, StainParams, add_noise, develop, draw_stain, paint_densities
-from hetscore.phantom.tissue import FragmentTissue, TissueParams, grow_fragment
-from hetscore.phantom.truth import CaseTruth, FragmentTruth, fragment_truth, judge_case, write_case_rows, write_cells
+from hetscore.phantom.spec import CaseSpec, OpticsSpec
+from hetscore.phantom.stain import StainParams
+from hetscore.phantom.truth import CaseTruth, FragmentTruth, judge_case
+from hetscore.phantom.truth_files import (
+    Layer,
+    Outlined,
+    artefact_layer,
+    write_case_rows,
+    write_cells,
+    write_masks,
+    write_outlines,
+)
 
-PAINT_MPP = 0.25
-"""Fragments are painted at least this finely: a 1+ line is 0.64 um wide."""
-
-GAP_UM = 400.0
-"""Least glass between two fragments, so that no reader takes two for one."""
-
-PLAY_UM = 60.0
-"""Fragments lie up to this far from their place in the rows, well below a row's height: reading order stays plain."""
-
-BORDER_UM = 150.0
-"""Glass around all."""
+CORE_UM = 700.0
+"""Diameter of a control core: tissue arrays have 600-1,000 um."""
 
 N_DUST = 4
 """Specks of dust on the glass of each slide: enough to be dropped by whoever finds fragments."""
 
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
 
 def write_phantom(
-    cases: Sequence[CaseSpec], seed: int, out_dir: Path, *, progress: Callable[[CaseTruth], None] | None = None
+    cases: Sequence[CaseSpec],
+    seed: int,
+    out_dir: Path,
+    *,
+    processes: int = 1,
+    progress: Callable[[CaseTruth], None] | None = None,
 ) -> tuple[CaseTruth, ...]:
     """Write a folder of synthetic cases with their truth.
 
     Parameters
     ----------
     cases : sequence of CaseSpec
-        What to write; see `hetscore.phantom.spec.make_cases` for presets.
+        What to write; see `hetscore.phantom.presets.make_cases` and `hetscore.phantom.spec_file.read_spec`.
     seed : int
         Together with the case id it decides each slide: a case does not depend on the others.
     out_dir : Path
         New or empty folder; gets ``<case_id>.tif``, ``cases.csv`` and ``truth/``.
+    processes : int
+        How many to paint with. The files are the same for any number.
     progress : callable, optional
         Called after each case.
 
@@ -64,17 +87,20 @@ def write_phantom(
     Raises
     ------
     UsageError
-        If the folder holds anything, or two cases have the same id.
+        If the folder holds anything, two cases have the same id, or there is no process to paint with.
     """
     ids = [case.case_id for case in cases]
     if len(set(ids)) < len(ids):
         raise UsageError(f"cases: {len(ids)} cases with {len(set(ids))} ids; expected distinct ids. Rename the cases.")
+    if processes < 1:
+        raise UsageError(f"processes: {processes}; expected at least 1. Give the number of cores to use.")
     make_empty_folder(out_dir)
     truths = []
-    for case in cases:
-        truths.append(write_case(case, seed, out_dir))
-        if progress is not None:
-            progress(truths[-1])
+    with _start_pool(processes) as pool:
+        for case in cases:
+            truths.append(write_case(case, seed, out_dir, pool=pool))
+            if progress is not None:
+                progress(truths[-1])
     write_case_rows(out_dir / "truth" / "cases.csv", truths)
     _write_cases_table(out_dir / "cases.csv", cases)
     return tuple(truths)
@@ -89,8 +115,22 @@ def make_empty_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def write_case(case: CaseSpec, seed: int, folder: Path) -> CaseTruth:
-    """Write one slide, ``<case_id>.tif``, and ``truth/<case_id>.cells.parquet``.
+@contextmanager
+def _start_pool(processes: int) -> Iterator[Executor | None]:
+    """Start processes anew rather than fork them: forks of a process with threads may hang. One needs no other."""
+    if processes == 1:
+        yield None
+        return
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), partial(cv2.setNumThreads, 1)) as pool:
+        yield pool
+
+
+def _run(pool: Executor | None, work: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
+    return list(map(work, items) if pool is None else pool.map(work, items))
+
+
+def write_case(case: CaseSpec, seed: int, folder: Path, *, pool: Executor | None = None) -> CaseTruth:
+    """Write one slide, ``<case_id>.tif``, and its files in ``truth/``.
 
     Parameters
     ----------
@@ -99,89 +139,126 @@ def write_case(case: CaseSpec, seed: int, folder: Path) -> CaseTruth:
     seed : int
         Decides everything the specification leaves open, together with the case id.
     folder : Path
-        Where to write; made if need be.
+        Where to write; made if need be. What is being drawn lies there too, until it is done.
+    pool : Executor, optional
+        Processes to paint with.
 
     Returns
     -------
     CaseTruth
         The case's row of truth/cases.csv.
     """
-    rgb, fragments = draw_case(case, seed)
-    (folder / "truth").mkdir(parents=True, exist_ok=True)
-    write_pyramid(folder / f"{case.case_id}.tif", rgb, case.mpp, quality=case.quality)
-    write_cells(folder / "truth" / f"{case.case_id}.cells.parquet", fragments)
-    return judge_case(case.case_id, case.ish, fragments)
+    truth_folder = folder / "truth"
+    truth_folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".drawing-", dir=folder) as scratch:
+        slide = _draw_slide(case, seed, Path(scratch), pool)
+        write_pyramid(folder / f"{case.case_id}.tif", slide.canvas, case.mpp, quality=case.quality)
+    _write_truth(slide, case, truth_folder)
+    return judge_case(case.case_id, case.ish, slide.sections)
 
 
 def draw_case(case: CaseSpec, seed: int) -> tuple[Rgb, tuple[FragmentTruth, ...]]:
-    """Draw the whole slide, (h, w, 3) uint8 at the case's mpp, and the truth of its fragments in reading order."""
-    params = StainParams()
-    rng = np.random.default_rng([seed, zlib.crc32(case.case_id.encode())])
-    stain = draw_stain(rng, params)
-    places, size = _plan(case, rng)
-    rgb = np.empty((size[1], size[0], 3), np.uint8)
-    rgb[...] = np.rint(stain.white).astype(np.uint8)
-    truths = []
-    for spec, place, own_rng in zip(case.fragments, places, rng.spawn(len(places)), strict=True):
-        tissue, picture = _draw_fragment(spec, case.mpp, own_rng, stain)
-        rows, columns = place.slices
-        rgb[rows, columns] = picture[: place.height, : place.width]
-        truths.append(fragment_truth(tissue, (place.x, place.y), oversampling(case.mpp)))
-    _add_dust(rgb, places, case.mpp, rng)
-    add_noise(rgb, rng, params)
-    return rgb, tuple(truths)
+    """Draw a whole slide into memory.
+
+    Parameters
+    ----------
+    case : CaseSpec
+        What to draw.
+    seed : int
+        As for `write_case`: the pixels are those it compresses.
+
+    Returns
+    -------
+    rgb : (h, w, 3) uint8
+        At the case's microns per pixel.
+    sections : tuple of FragmentTruth
+        The fragments in reading order, level by level, then the control cores.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        slide = _draw_slide(case, seed, Path(scratch), None)
+        return np.array(slide.canvas[:]), slide.sections
 
 
-def oversampling(mpp: float) -> int:
-    """How many painted pixels make the side of one slide pixel."""
-    return max(1, math.ceil(mpp / PAINT_MPP - 1e-9))
+@dataclass(frozen=True)
+class _Slide:
+    """A drawn slide."""
+
+    canvas: Canvas
+    pieces: tuple[tuple[Piece, Box], ...]
+    """With their places: fragments level by level, then control cores."""
+    artefacts: tuple[ArtefactTruth, ...]
+
+    @property
+    def sections(self) -> tuple[FragmentTruth, ...]:
+        """Truth of the pieces, level-0 pixels of the slide."""
+        return tuple(moved(piece.truth, box.x, box.y) for piece, box in self.pieces)
 
 
-def _draw_fragment(
-    spec: FragmentSpec, mpp: float, rng: np.random.Generator, stain: SlideStain
-) -> tuple[FragmentTissue, Rgb]:
-    shrink = oversampling(mpp)
-    tissue = grow_fragment(spec, mpp / shrink, rng)
-    light = develop(*paint_densities(tissue, rng), stain)
-    if shrink > 1:
-        size = (light.shape[1] // shrink, light.shape[0] // shrink)
-        light = cv2.resize(light[: size[1] * shrink, : size[0] * shrink], size, interpolation=cv2.INTER_AREA)
-    return tissue, np.clip(np.rint(light), 0, 255).astype(np.uint8)
+def _draw_slide(case: CaseSpec, seed: int, scratch: Path, pool: Executor | None) -> _Slide:
+    seeds = (seed, zlib.crc32(case.case_id.encode()))
+    rng = np.random.default_rng([*seeds, 3])
+    stain = draw_stain(rng, StainParams(), case.optics)
+    pieces = _paint_pieces(_order_pieces(case, stain, seeds), scratch, pool)
+    places = _place(case, pieces, rng)
+    canvas = _lay_out(pieces, places, stain, scratch / "slide.raw")
+    _add_dust(canvas, places.all, case.mpp, rng)
+    placed = [PlacedFragment(box, piece.tissue) for piece, box in zip(pieces, places.levels[0], strict=False)]
+    artefacts = apply_artefacts(canvas[:], case.artefacts, placed, stain.white, rng, mpp=case.mpp)
+    _run(pool, _add_noise, _order_noise(canvas, case.optics, seeds))
+    return _Slide(canvas, tuple(zip(pieces, places.all, strict=True)), tuple(artefacts))
 
 
-def _plan(case: CaseSpec, rng: np.random.Generator) -> tuple[list[Box], tuple[int, int]]:
-    """Place the fragments in rows, left to right and top to bottom, and size the slide in whole tiles of 16 pixels."""
-    sides = [_side_px(fragment.diameter_um, case.mpp) for fragment in case.fragments]
-    n_columns = math.ceil(math.sqrt(len(sides)))
-    play, border = round(PLAY_UM / case.mpp), round(BORDER_UM / case.mpp)
-    pitch = max(sides) + round(GAP_UM / case.mpp) + play
-    boxes = []
-    for i, side in enumerate(sides):
-        dx, dy = rng.integers(0, play + 1, 2)
-        slack = (max(sides) - side) // 2
-        left, top = i % n_columns * pitch, i // n_columns * pitch
-        boxes.append(Box(border + left + slack + int(dx), border + top + slack + int(dy), side, side))
-    width, height = max(b.right for b in boxes) + border, max(b.bottom for b in boxes) + border
-    return boxes, (width + -width % 16, height + -height % 16)
+def _paint_pieces(orders: Sequence[PieceOrder], scratch: Path, pool: Executor | None) -> list[Piece]:
+    """Paint the largest first, so that no process is left with a large one at the end."""
+    first = sorted(range(len(orders)), key=lambda i: -orders[i].spec.diameter_um)
+    painted = _run(pool, partial(paint_piece, folder=scratch), [orders[i] for i in first])
+    by_order = dict(zip(first, painted, strict=True))
+    return [by_order[i] for i in range(len(orders))]
 
 
-def _side_px(diameter_um: float, mpp: float) -> int:
-    """Side of a fragment's own picture, in slide pixels; as `draw_outline` makes it, less what fills no pixel."""
-    fine = mpp / oversampling(mpp)
-    side = math.ceil(diameter_um / fine) + 2 * math.ceil(TissueParams().margin_um / fine)
-    return side // oversampling(mpp)
+def _order_pieces(case: CaseSpec, stain: SlideStain, seeds: tuple[int, ...]) -> list[PieceOrder]:
+    """Order the fragments level by level, then the control cores."""
+    order = partial(PieceOrder, mpp=case.mpp, optics=case.optics, stain=stain, seed=seeds)
+    levels = [
+        order(spec, number, level)
+        for level in range(1, case.levels + 1)
+        for number, spec in enumerate(case.fragments, start=1)
+    ]
+    controls = [
+        order(control_spec(core, CORE_UM), -number, 1, core_um=CORE_UM)
+        for number, core in enumerate(case.controls, start=1)
+    ]
+    return levels + controls
 
 
-def _add_dust(rgb: Rgb, places: Sequence[Box], mpp: float, rng: np.random.Generator) -> None:
-    """Drop `N_DUST` specks, 4 to 24 um across and a little out of focus, where they touch no fragment."""
-    height, width = rgb.shape[:2]
+def _place(case: CaseSpec, pieces: Sequence[Piece], rng: np.random.Generator) -> Places:
+    n = len(case.fragments)
+    sizes = [piece.size for piece in pieces]
+    levels = [sizes[k * n : (k + 1) * n] for k in range(case.levels)]
+    return place_pieces(levels, sizes[case.levels * n :], case.mpp, rng)
+
+
+def _lay_out(pieces: Sequence[Piece], places: Places, stain: SlideStain, path: Path) -> Canvas:
+    """Put the pieces on clear glass; their own pictures are removed."""
+    canvas = new_canvas(path, places.height, places.width)
+    for strip in canvas.strips():
+        canvas[strip][...] = np.rint(stain.white).astype(np.uint8)
+    for piece, box in zip(pieces, places.all, strict=True):
+        paste(canvas, np.load(piece.path, mmap_mode="r"), box.x, box.y)
+        piece.path.unlink()
+    return canvas
+
+
+def _add_dust(canvas: Canvas, places: Sequence[Box], mpp: float, rng: np.random.Generator) -> None:
+    """Drop `N_DUST` specks, 4 to 24 um across and a little out of focus, where they touch no piece."""
     for _ in range(N_DUST):
         radius = rng.uniform(2.0, 12.0) / mpp
         reach = math.ceil(2 * radius) + 2
-        x, y = int(rng.integers(reach, width - reach)), int(rng.integers(reach, height - reach))
+        x, y = (int(rng.integers(reach, side - reach)) for side in (canvas.width, canvas.height))
         box = Box(x - reach, y - reach, 2 * reach + 1, 2 * reach + 1)
         if all(place.clipped(box).is_empty for place in places):
-            rgb[box.slices] = _dusted(rgb[box.slices], radius, rng)
+            window = canvas[box.y : box.bottom][:, box.x : box.right]
+            window[...] = _dusted(window, radius, rng)
 
 
 def _dusted(rgb: Rgb, radius: float, rng: np.random.Generator) -> Rgb:
@@ -192,6 +269,40 @@ def _dusted(rgb: Rgb, radius: float, rng: np.random.Generator) -> Rgb:
     color = np.array([96.0, 88.0, 80.0]) + rng.normal(0, 12)
     mixed: NDArray[np.float64] = rgb + (color - rgb) * (0.8 * cover)[..., None]
     return np.rint(mixed).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class _NoiseOrder:
+    """The noise of one strip: its own generator, so that no strip waits for another."""
+
+    canvas: Canvas
+    rows: slice
+    optics: OpticsSpec
+    seed: tuple[int, ...]
+
+
+def _order_noise(canvas: Canvas, optics: OpticsSpec, seeds: tuple[int, ...]) -> list[_NoiseOrder]:
+    return [_NoiseOrder(canvas, rows, optics, (*seeds, 4, 1 + i)) for i, rows in enumerate(canvas.strips())]
+
+
+def _add_noise(order: _NoiseOrder) -> None:
+    add_noise(order.canvas[order.rows], np.random.default_rng(order.seed), StainParams(), order.optics)
+
+
+def _write_truth(slide: _Slide, case: CaseSpec, folder: Path) -> None:
+    cell = cell_px(case.mpp)
+    artefacts = [artefact_layer(artefact, cell) for artefact in slide.artefacts]
+    grounds = [Layer(box, piece.ground, cell) for piece, box in slide.pieces]
+    write_cells(folder / f"{case.case_id}.cells.parquet", slide.sections, artefacts)
+    write_outlines(folder / f"{case.case_id}.geojson", list(starmap(_outlined, slide.pieces)))
+    size = (slide.canvas.width, slide.canvas.height)
+    write_masks(folder / f"{case.case_id}.masks.tif", size, case.mpp, artefacts, grounds)
+
+
+def _outlined(piece: Piece, box: Box) -> Outlined:
+    truth = piece.truth
+    rings = tuple(ring + np.array([box.x, box.y]) for ring in piece.outlines)
+    return Outlined(truth.number, truth.level, truth.role, rings)
 
 
 def _write_cases_table(path: Path, cases: Sequence[CaseSpec]) -> None:

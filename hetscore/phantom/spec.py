@@ -1,20 +1,16 @@
-"""What to draw: fragments, cases, and named presets of cases.
+"""What to draw: fragments, artefacts, optics, cases.
 
-A specification holds every choice a reader of the slide could state in words; the seed decides the rest.
+A specification holds every choice a reader of the slide could state in words; the seed decides the rest. Presets make
+specifications (`hetscore.phantom.presets`), and a TOML file can hold them (`hetscore.phantom.spec_file`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-from typing import TypeAlias
-
-import numpy as np
 
 from hetscore.domain import IshResult, MembraneClass, MembranePattern
-from hetscore.errors import UsageError
 
 
 class Tissue(StrEnum):
@@ -23,7 +19,83 @@ class Tissue(StrEnum):
     GLANDS = "glands"
     SHEETS = "sheets"
     MIXED = "mixed"
+    DIFFUSE = "diffuse"
+    """Poorly cohesive tumor cells, singly and in files."""
+    SIGNET_RING = "signet-ring"
     BENIGN = "benign"
+    """Normal foveolar glands."""
+    METAPLASIA = "metaplasia"
+    """Intestinal metaplasia: glands with goblet cells; not tumor."""
+    MUSCLE = "muscle"
+
+
+class Damage(StrEnum):
+    """What takes the place of tissue in part of a fragment."""
+
+    NECROSIS = "necrosis"
+    CRUSH = "crush"
+    DEBRIS = "debris"
+    """Of an ulcer: fibrin and neutrophils."""
+    MUCUS = "mucus"
+    BLOOD = "blood"
+
+
+class ArtefactKind(StrEnum):
+    """What was done to the section or the scan."""
+
+    FOLD = "fold"
+    PEN = "pen"
+    BLUR = "blur"
+    """A patch out of focus."""
+    BUBBLE = "bubble"
+    COVERSLIP = "coverslip"
+    """The edge of the coverslip."""
+    HAIR = "hair"
+    FLOATER = "floater"
+    """Tissue that came off and lies elsewhere."""
+
+
+class Scanner(StrEnum):
+    """Color response of the scanner."""
+
+    NEUTRAL = "neutral"
+    WARM = "warm"
+    COOL = "cool"
+    CONTRAST = "contrast"
+
+
+@dataclass(frozen=True)
+class ArtefactSpec:
+    """One artefact."""
+
+    kind: ArtefactKind
+    fragment: int | None = None
+    """Number of the fragment it lies on, 1 for the first; None: on the glass."""
+    share: float = 0.15
+    """Of the fragment's area that it covers, about; ignored on the glass."""
+
+
+@dataclass(frozen=True)
+class OpticsSpec:
+    """How the slide was stained and scanned. Factors multiply what `StainParams` says."""
+
+    scanner: Scanner = Scanner.NEUTRAL
+    blur_um: float = 0.28
+    """Standard deviation of the optics' blur; 0.25-0.35 for x20 to x40 objectives."""
+    chromatic_um: float = 0.0
+    """Shift of red against blue at the same place."""
+    noise: float = 1.0
+    """Factor on the camera's noise."""
+    thickness_sd: float = 0.0
+    """Standard deviation of the logarithm of the section's thickness, over some 100 um."""
+    hematoxylin_gain: float = 1.0
+    dab_gain: float = 1.0
+    blush: float = 1.0
+    """Factor on the DAB of the cytoplasm."""
+    nuclear_od: float = 0.0
+    """DAB over all nuclei, non-specific."""
+    edge_od: float = 0.0
+    """DAB along the rim of every fragment, non-specific."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +114,17 @@ class FragmentSpec:
     mosaic_share: float = 0.0
     """Share of the tumor cells, scattered singly, that are of class `minor_class`."""
     minor_class: MembraneClass = MembraneClass.NEGATIVE
+    has_normal: bool = True
+    """Whether normal or metaplastic glands may lie beside the tumor, as they do in some biopsies."""
+    is_graded: bool = False
+    """Whether the class falls from `membrane_class` on one side of the fragment to `minor_class` on the other."""
+    damage: Mapping[Damage, float] = field(default_factory=dict)
+    """Share of the fragment by kind."""
 
     @property
     def has_tumor(self) -> bool:
         """Whether tumor cells are drawn."""
-        return self.tissue is not Tissue.BENIGN
+        return self.tissue not in (Tissue.BENIGN, Tissue.METAPLASIA, Tissue.MUSCLE)
 
 
 @dataclass(frozen=True)
@@ -60,141 +138,9 @@ class CaseSpec:
     """Microns per level-0 pixel: the usual x40 scan."""
     quality: int = 90
     """JPEG quality of the slide."""
-
-
-Preset: TypeAlias = Callable[[np.random.Generator, int], tuple[CaseSpec, ...]]
-"""From a generator and a number of cases to the cases."""
-
-_STRONG = FragmentSpec(membrane_class=MembraneClass.STRONG)
-_MODERATE = FragmentSpec(membrane_class=MembraneClass.MODERATE)
-_FAINT = FragmentSpec(membrane_class=MembraneClass.FAINT)
-_NEGATIVE = FragmentSpec(membrane_class=MembraneClass.NEGATIVE)
-_BENIGN = FragmentSpec(tissue=Tissue.BENIGN)
-
-
-def _sized(fragments: tuple[FragmentSpec, ...], *sizes_um: float) -> tuple[FragmentSpec, ...]:
-    return tuple(replace(f, diameter_um=size) for f, size in zip(fragments, sizes_um, strict=True))
-
-
-def _of(fragment: FragmentSpec, tissue: Tissue) -> FragmentSpec:
-    return replace(fragment, tissue=tissue)
-
-
-_SHEETS, _GLANDS = Tissue.SHEETS, Tissue.GLANDS
-_CLONE = replace(_of(_STRONG, _SHEETS), clone_cells=40)
-
-_SAMPLE = (
-    CaseSpec(
-        "homo-3plus",
-        _sized((_of(_STRONG, _GLANDS), _STRONG, _of(_STRONG, _SHEETS), _BENIGN), 420, 400, 380, 350),
-    ),
-    CaseSpec(
-        "homo-2plus-amplified",
-        _sized((_MODERATE, _of(_MODERATE, _GLANDS), _of(_MODERATE, _SHEETS)), 400, 420, 380),
-        IshResult.AMPLIFIED,
-    ),
-    CaseSpec(
-        "hetero-fragment",
-        _sized((_STRONG, _of(_STRONG, _GLANDS), _of(_NEGATIVE, _GLANDS), _of(_STRONG, _SHEETS)), 380, 420, 400, 360),
-    ),
-    CaseSpec("hetero-clone", _sized((_STRONG, _CLONE, _of(_STRONG, _GLANDS)), 400, 420, 400)),
-    CaseSpec("negative", _sized((_FAINT, _of(_NEGATIVE, _GLANDS), _BENIGN), 400, 400, 360)),
-    CaseSpec("equivocal-2plus", _sized((_of(_MODERATE, _GLANDS), _MODERATE, _BENIGN), 420, 400, 350)),
-    CaseSpec("no-tumor", _sized((_BENIGN, _BENIGN, _BENIGN), 420, 380, 360)),
-)
-"""One small case of each kind of answer; the slides of `slides_sample`."""
-
-
-def _sample(_: np.random.Generator, n_cases: int) -> tuple[CaseSpec, ...]:
-    kinds = [_SAMPLE[i % len(_SAMPLE)] for i in range(n_cases)]
-    named = [
-        k if i < len(_SAMPLE) else replace(k, case_id=f"{k.case_id}-{i // len(_SAMPLE) + 1}")
-        for i, k in enumerate(kinds)
-    ]
-    return tuple(replace(case, quality=75) for case in named)
-
-
-@dataclass(frozen=True)
-class _Kind:
-    """A kind of case in the `typical` mix: its weight, its tumor fragments, its ISH result."""
-
-    weight: float
-    usual: FragmentSpec
-    odd: FragmentSpec | None = None
-    """Replaces one of the tumor fragments, so that the case is heterogeneous."""
-    ish: IshResult = IshResult.UNKNOWN
-
-
-_TYPICAL = (
-    _Kind(0.22, _STRONG),
-    _Kind(0.08, _MODERATE, ish=IshResult.AMPLIFIED),
-    _Kind(0.12, _STRONG, _NEGATIVE),
-    _Kind(0.12, _STRONG, replace(_STRONG, clone_cells=40)),
-    _Kind(0.08, _STRONG, replace(_STRONG, mosaic_share=0.3, minor_class=MembraneClass.FAINT)),
-    _Kind(0.08, _MODERATE, _FAINT, ish=IshResult.AMPLIFIED),
-    _Kind(0.10, _NEGATIVE),
-    _Kind(0.08, _FAINT),
-    _Kind(0.06, _MODERATE),
-    _Kind(0.06, _BENIGN),
-)
-"""Weights by choice, not by incidence: each kind of answer must come up often enough to be measured."""
-
-
-def _typical(rng: np.random.Generator, n_cases: int) -> tuple[CaseSpec, ...]:
-    weights = np.array([kind.weight for kind in _TYPICAL])
-    kinds = rng.choice(len(_TYPICAL), size=n_cases, p=weights / weights.sum())
-    return tuple(_typical_case(rng, f"case-{i + 1:03d}", _TYPICAL[k]) for i, k in enumerate(kinds))
-
-
-def _typical_case(rng: np.random.Generator, case_id: str, kind: _Kind) -> CaseSpec:
-    """Three to five tumor fragments (Yagi et al. 2019: median 4), and in half of the cases one without tumor."""
-    n_tumor = int(rng.integers(3, 6))
-    fragments = [kind.usual] * n_tumor
-    if kind.odd is not None:
-        fragments[int(rng.integers(n_tumor))] = kind.odd
-    if rng.random() < 0.5:
-        fragments.insert(int(rng.integers(n_tumor + 1)), _BENIGN)
-    return CaseSpec(case_id, tuple(_varied(rng, fragment) for fragment in fragments), kind.ish)
-
-
-def _varied(rng: np.random.Generator, fragment: FragmentSpec) -> FragmentSpec:
-    size = float(np.round(rng.uniform(450, 900)))
-    tissue = (Tissue.GLANDS, Tissue.SHEETS, Tissue.MIXED)[int(rng.integers(3))]
-    pattern = MembranePattern.LATERAL if rng.random() < 0.25 else MembranePattern.BASOLATERAL
-    drawn = replace(fragment, diameter_um=size, gland_pattern=pattern)
-    return replace(drawn, tissue=tissue) if fragment.has_tumor else drawn
-
-
-PRESETS: Mapping[str, Preset] = MappingProxyType({"typical": _typical, "sample": _sample})
-"""Presets by name."""
-
-
-def make_cases(preset: str, seed: int, n_cases: int) -> tuple[CaseSpec, ...]:
-    """Draw the cases of a preset.
-
-    Parameters
-    ----------
-    preset : str
-        A name in `PRESETS`.
-    seed : int
-        Not negative; the same seed gives the same cases.
-    n_cases : int
-        How many.
-
-    Returns
-    -------
-    tuple of CaseSpec
-        With distinct case ids.
-
-    Raises
-    ------
-    UsageError
-        If the preset is unknown, or seed or number make no sense.
-    """
-    if preset not in PRESETS:
-        raise UsageError(f"preset: {preset!r}; expected one of {', '.join(PRESETS)}. Choose one of these.")
-    if n_cases < 1:
-        raise UsageError(f"cases: {n_cases}; expected at least 1. Ask for one case or more.")
-    if seed < 0:
-        raise UsageError(f"seed: {seed}; expected 0 or more. Give a seed that is not negative.")
-    return PRESETS[preset](np.random.default_rng(seed), n_cases)
+    levels: int = 1
+    """Serial sections of all fragments on the slide, one below the other; the same fragments, not more of them."""
+    controls: tuple[MembraneClass, ...] = ()
+    """On-slide control cores by the class of their cells."""
+    optics: OpticsSpec = field(default_factory=OpticsSpec)
+    artefacts: tuple[ArtefactSpec, ...] = ()

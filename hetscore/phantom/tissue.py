@@ -1,4 +1,4 @@
-"""Grow one fragment: outline, epithelium, stroma and nuclei, with the truth of every cell.
+"""Grow one fragment: outline, epithelium, stroma, damage and nuclei, with the truth of every cell.
 
 Comes in: a `FragmentSpec` and a generator. Goes out: a `FragmentTissue`, still without color.
 """
@@ -6,58 +6,72 @@ Comes in: a `FragmentSpec` and a generator. Goes out: a `FragmentTissue`, still 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from hetscore.domain import MembraneClass, MembranePattern
+from hetscore.phantom.classes import assign_classes
+from hetscore.phantom.composition import CompositionParams, compose
+from hetscore.phantom.damage import damage_plan, find_damage
 from hetscore.phantom.epithelium import (
-    GLANDS,
+    ANGLE,
+    LONG,
+    PLAN_UM,
+    SHORT,
     CellType,
     Floats,
     Ground,
-    Layout,
     Mask,
+    Plan,
     Sites,
-    draw_sites,
-    jittered_grid,
-    join_sites,
-    paint_gland,
-    paint_sheets,
-    place_glands,
+    X,
+    Y,
+    distance_to,
 )
-from hetscore.phantom.noise import Field, read_nearest, smooth_noise, warp_maps
-from hetscore.phantom.spec import FragmentSpec, Tissue
+from hetscore.phantom.noise import Field, smooth_noise, streaked_noise
+from hetscore.phantom.outline import OutlineParams, draw_outline
+from hetscore.phantom.raster import (
+    draw_warp,
+    drop_labels,
+    find_contacts,
+    measure,
+    paint_bodies,
+    paint_ground,
+    paint_nuclei,
+    paint_vacuoles,
+    settle,
+)
+from hetscore.phantom.spec import FragmentSpec
 
 
 @dataclass(frozen=True)
 class TissueParams:
-    """How a fragment is composed."""
+    """How a fragment is grown."""
 
     margin_um: float = 12.0
     """Glass around the fragment in its own picture: more than any warp moves a pixel."""
-    edge_um: float = 7.0
-    """Epithelium keeps this far from the outline, so that no cell is cut by it."""
-    gland_share: float = 0.75
-    """Of the room, asked for; throwing at random fills a little less."""
-    mixed_gland_share: float = 0.3
-    sheet_share: float = 0.8
-    """Of the room left by the glands."""
-    benign_gland_share: float = 0.35
-    stroma_pitch_um: float = 13.0
-    """Between stromal cells: 5.5 a 1,000 um2, as the non-tumor nuclei of `eac-tma` crop 2_0123_20."""
-    stroma_clearance_um: float = 3.0
-    """Between the center of a stromal nucleus and epithelium or glass: the radius of a lymphocyte's nucleus."""
-    lymphocyte_share: float = 0.45
-    """Of the stromal cells; they gather in clouds."""
+    least_breadth_um: float = 180.0
+    """Small fragments are less elongated, to be about this broad: a gland needs a third of it."""
+    roughness_um: float = 14.0
+    """Scale of the frayed edge."""
+    outline: OutlineParams = field(default_factory=OutlineParams)
+    composition: CompositionParams = field(default_factory=CompositionParams)
+    hidden_share: float = 0.04
+    """Of the cells with a territory, those cut beside their nucleus; a section is thinner than a cell. Most such cells
+    are not noticed, so the share is small."""
+    size_sd: float = 0.06
+    """Standard deviation, from fragment to fragment, of the logarithm of the diameter of tumor nuclei."""
+    tear_share: float = 0.5
+    """Of the fragments, those in which epithelium came off the stroma here and there: shrinkage in processing."""
     least_nucleus_um2: float = 12.0
     """A smaller visible part is not called a nucleus, by readers neither."""
-    membrane_clearance_um: float = 0.5
-    """Between a nucleus and the cell's border."""
-    warps_um: tuple[tuple[float, float], ...] = ((70.0, 5.0), (22.0, 1.6), (6.0, 0.6))
+    clearance_um: float = 0.5
+    """Between a nucleus or a vacuole and the cell's border."""
+    dents: tuple[float, float] = (0.025, 0.045)
+    """Standard deviation of the dents of a nucleus, in radii: of most cells, of tumor cells."""
+    warps_um: tuple[tuple[float, float], ...] = ((22.0, 1.6), (9.0, 0.75), (4.5, 0.3))
     """Scale and amplitude of the waves that bend the ideal geometry."""
 
 
@@ -68,7 +82,7 @@ class FragmentTissue:
     ground: NDArray[np.uint8]
     """`Ground`."""
     cells: NDArray[np.int32]
-    """Territories of epithelial cells."""
+    """Territories, of epithelial and plasma cells."""
     nuclei: NDArray[np.int32]
     """The part of each nucleus that can be seen."""
     depth: Field
@@ -113,231 +127,136 @@ def grow_fragment(
     rng : numpy.random.Generator
         Decides everything the specification leaves open.
     params : TissueParams, optional
-        Composition.
+        Composition and shapes.
 
     Returns
     -------
     FragmentTissue
-        Every tumor cell of it is of the class the specification says.
+        Every tumor cell of it is of the class the specification says. The pictures hold the fragment and
+        ``margin_um`` of glass on every side.
     """
     params = params or TissueParams()
-    outline = draw_outline(rng, spec.diameter_um / mpp, math.ceil(params.margin_um / mpp), 14.0 / mpp)
-    layout = Layout(outline.astype(np.uint8) * int(Ground.STROMA), np.zeros(outline.shape, np.int32), mpp)
-    sites = _fill_epithelium(rng, layout, spec, params)
+    margin = math.ceil(params.margin_um / PLAN_UM)
+    shape = params.outline.at_most(spec.diameter_um / params.least_breadth_um)
+    outline = draw_outline(rng, spec.diameter_um / PLAN_UM, margin, params.roughness_um / PLAN_UM, shape)
+    plan = Plan(outline.astype(np.uint8) * np.uint8(Ground.STROMA))
     angle = float(rng.uniform(0, math.pi))
-    sites = join_sites([sites, _stroma_sites(rng, layout, angle, params)])
-    nuclei, depth = _paint_nuclei(rng, layout, sites)
-    maps = warp_maps(rng, layout.ground.shape, tuple((s / mpp, a / mpp) for s, a in params.warps_um))
-    warped = Layout(read_nearest(layout.ground, maps), read_nearest(layout.cells, maps), mpp)
-    nuclei = _visible(warped, read_nearest(nuclei, maps), params)
-    depth = cv2.remap(depth, *maps, cv2.INTER_LINEAR)
-    return _assemble(rng, spec, warped, sites, (nuclei, depth), angle)
+    damage = find_damage(rng, outline, spec.damage)
+    sites = compose(rng, plan, spec, angle, params.composition)
+    if rng.random() < params.tear_share:
+        _tear(rng, plan, angle)
+    sites, fate = damage_plan(rng, plan, sites, damage)
+    _vary_nuclei(rng, sites, params)
+    return _paint(rng, spec, plan, (sites, fate), angle, mpp, params)
 
 
-def draw_outline(rng: np.random.Generator, diameter: float, margin: int, roughness: float) -> Mask:
-    """Draw a ragged blob, one piece without holes, at most `diameter` pixels across, `margin` pixels from the edges."""
-    side = math.ceil(diameter) + 2 * margin
-    y, x = np.indices((side, side)) - (side - 1) / 2
-    theta, radius = np.arctan2(y, x), np.hypot(x, y)
-    wave = sum(rng.normal(0, 0.16 / k) * np.cos(k * theta + rng.uniform(0, 2 * math.pi)) for k in (2, 3, 4, 5))
-    edge = (1 + wave) / (1 + np.max(wave)) * diameter / 2
-    rough = edge - 0.35 * roughness * np.abs(smooth_noise(rng, (side, side), roughness))
-    return _largest_piece(radius < rough)
+def _tear(rng: np.random.Generator, plan: Plan, angle: float) -> None:
+    """Open slits between epithelium and stroma, and some within the stroma."""
+    loose = smooth_noise(rng, plan.shape, 70 / PLAN_UM) + 0.5 * smooth_noise(rng, plan.shape, 18 / PLAN_UM)
+    gap = 3.0 * np.clip(loose - 0.7, 0, 1) / PLAN_UM
+    slits = streaked_noise(rng, plan.shape, (45 / PLAN_UM, 5 / PLAN_UM), angle)
+    torn = plan.stroma & ((distance_to(plan.ground == Ground.EPITHELIUM) <= gap) & (gap > 0) | (slits > 2.7))
+    plan.ground[torn] = Ground.GLASS
 
 
-def _largest_piece(mask: Mask) -> Mask:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    piece = labels == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    _, outside, _, _ = cv2.connectedComponentsWithStats((~piece).astype(np.uint8), connectivity=4)
-    filled: Mask = outside != outside[0, 0]
-    return filled
+def _vary_nuclei(rng: np.random.Generator, sites: Sites, params: TissueParams) -> None:
+    """Make the tumor nuclei of this fragment larger or smaller, and hide the nuclei of a few cells; in place."""
+    size = math.exp(params.size_sd * rng.standard_normal())
+    sites.nucleus[sites.type == CellType.TUMOR, LONG:] *= size
+    is_hidden = (sites.body[:, LONG] > 0) & (rng.random(len(sites)) < params.hidden_share)
+    sites.nucleus[is_hidden, LONG] = 0
 
 
-def _fill_epithelium(rng: np.random.Generator, layout: Layout, spec: FragmentSpec, params: TissueParams) -> Sites:
-    room = _eroded(layout.ground == Ground.STROMA, params.edge_um / layout.mpp)
-    if spec.tissue is Tissue.BENIGN:
-        return _fill_glands(rng, layout, room, CellType.FOVEOLAR, MembranePattern.NONE, params.benign_gland_share)
-    share = {Tissue.GLANDS: params.gland_share, Tissue.MIXED: params.mixed_gland_share, Tissue.SHEETS: 0.0}[spec.tissue]
-    glands = _fill_glands(rng, layout, room, CellType.TUMOR, spec.gland_pattern, share)
-    if spec.tissue is Tissue.GLANDS:
-        return glands
-    rest = _eroded(room & (layout.ground == Ground.STROMA), GLANDS[CellType.TUMOR].gap_um / layout.mpp)
-    return join_sites([glands, paint_sheets(rng, layout, rest, params.sheet_share, len(glands) + 1)])
-
-
-def _fill_glands(
+def _paint(
     rng: np.random.Generator,
-    layout: Layout,
-    room: Mask,
-    cell_type: CellType,
-    pattern: MembranePattern,
-    share: float,
-) -> Sites:
-    parts = [draw_sites(rng, np.zeros((0, 2)), np.zeros(0), cell_type, pattern, layout.mpp)]
-    for gland in place_glands(rng, room, GLANDS[cell_type], share, layout.mpp):
-        first = sum(len(part) for part in parts) + 1
-        parts.append(paint_gland(rng, layout, gland, first, cell_type, pattern))
-    return join_sites(parts)
+    spec: FragmentSpec,
+    plan: Plan,
+    sites_fate: tuple[Sites, NDArray[np.uint8]],
+    angle: float,
+    mpp: float,
+    params: TissueParams,
+) -> FragmentTissue:
+    sites, fate = sites_fate
+    warp = draw_warp(rng, plan.shape, params.warps_um, mpp)
+    ground = paint_ground(plan, warp)
+    cells, depth = np.zeros(ground.shape, np.int32), np.full(ground.shape, 2.0, np.float32)
+    clearance = max(1, round(params.clearance_um / mpp))
+    maps = warp.maps
+    paint_bodies(cells, depth, ground, sites.body, _kernels(sites), sites.home, maps)
+    settle(ground, cells, _by_label(fate), _by_label(_ground_of(sites)))
+    paint_vacuoles(ground, cells, sites.vacuole, clearance, maps)
+    depth.fill(2.0)
+    nuclei = np.zeros_like(cells)
+    shapes, owners = _nucleus_shapes(rng, sites, params)
+    homes = np.where(sites.body[:, LONG] > 0, Ground.EPITHELIUM, sites.home).astype(np.int8)
+    paint_nuclei(nuclei, depth, (ground, cells), shapes, owners, sites.vacuole, homes, clearance, maps)
+    seen = measure(nuclei, len(sites))
+    is_small = seen[:, 0] * mpp**2 < params.least_nucleus_um2
+    drop_labels(nuclei, is_small)
+    seen[is_small] = np.nan
+    return _assemble(rng, spec, (ground, cells, nuclei, depth), (sites, seen), angle, mpp)
 
 
-def _eroded(mask: Mask, distance_px: float) -> Mask:
-    inside = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    eroded: Mask = inside > distance_px
-    return eroded
+def _kernels(sites: Sites) -> Floats:
+    """Nuclei around which cells bulge: those of cells that press on one another."""
+    kernels = sites.nucleus.copy()
+    kernels[sites.home != Ground.EPITHELIUM, LONG] = 0
+    return kernels
 
 
-def _stroma_sites(rng: np.random.Generator, layout: Layout, angle: float, params: TissueParams) -> Sites:
-    shape = (layout.ground.shape[0], layout.ground.shape[1])
-    xy = jittered_grid(rng, shape, params.stroma_pitch_um / layout.mpp, 0.2)
-    column, row = np.rint(xy).astype(np.intp).T
-    room = _eroded(layout.ground == Ground.STROMA, params.stroma_clearance_um / layout.mpp)
-    clouds = smooth_noise(rng, shape, 60 / layout.mpp)[row, column] + 0.6 * rng.standard_normal(len(xy))
-    is_lymphocyte = clouds > np.quantile(clouds, 1 - params.lymphocyte_share)
-    parts = []
-    for cell_type, chosen in ((CellType.LYMPHOCYTE, is_lymphocyte), (CellType.FIBROBLAST, ~is_lymphocyte)):
-        at = xy[chosen & room[row, column]]
-        angles = angle + 0.3 * rng.standard_normal(len(at))
-        parts.append(draw_sites(rng, at, angles, cell_type, MembranePattern.NONE, layout.mpp))
-    return join_sites(parts)
+def _by_label(column: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.concatenate([np.zeros(1, np.uint8), column])
 
 
-def _paint_nuclei(rng: np.random.Generator, layout: Layout, sites: Sites) -> tuple[NDArray[np.int32], Field]:
-    """Paint the nuclei as slightly dented ellipses; where two overlap, a pixel goes to the nearer center."""
-    labels = np.zeros(layout.ground.shape, np.int32)
-    depth = np.full(layout.ground.shape, 2.0, np.float32)
-    dents = rng.normal(0, 0.045, (len(sites), 2))
-    phases = rng.uniform(0, 2 * math.pi, (len(sites), 2))
-    for i in range(len(sites)):
-        box, rho = _ellipse(sites, i, dents[i], phases[i], labels.shape)
-        nearer = rho < depth[box]
-        depth[box][nearer] = rho[nearer]
-        labels[box][nearer & (rho <= 1)] = i + 1
-    return labels, depth
+def _ground_of(sites: Sites) -> NDArray[np.uint8]:
+    """Say what a territory makes of its pixels: plasma cells stay in the stroma."""
+    return np.where(sites.type == CellType.PLASMA, Ground.STROMA, Ground.EPITHELIUM).astype(np.uint8)
 
 
-def _ellipse(
-    sites: Sites, i: int, dents: Floats, phases: Floats, shape: tuple[int, ...]
-) -> tuple[tuple[slice, slice], Field]:
-    reach = math.ceil(1.3 * sites.long_px[i]) + 1
-    x, y = round(float(sites.x[i])), round(float(sites.y[i]))
-    rows = slice(max(0, y - reach), min(shape[0], y + reach + 1))
-    columns = slice(max(0, x - reach), min(shape[1], x + reach + 1))
-    dy = np.arange(rows.start, rows.stop)[:, None] - sites.y[i]
-    dx = np.arange(columns.start, columns.stop)[None, :] - sites.x[i]
-    cos, sin = math.cos(sites.angle[i]), math.sin(sites.angle[i])
-    u, v = (dx * cos + dy * sin) / sites.long_px[i], (dy * cos - dx * sin) / sites.short_px[i]
-    phi = np.arctan2(v, u)
-    dented = 1 + dents[0] * np.cos(2 * phi + phases[0]) + dents[1] * np.cos(3 * phi + phases[1])
-    return (rows, columns), (np.hypot(u, v) / dented).astype(np.float32)
+LOBES = 3
+"""Of a neutrophil's nucleus, seen in a section; each a disk."""
 
 
-def _visible(layout: Layout, nuclei: NDArray[np.int32], params: TissueParams) -> NDArray[np.int32]:
-    """Keep of each nucleus what lies within its own cell, or in stroma; drop what is too small to be seen."""
-    in_cell = (layout.cells == nuclei) & ~_near_border(layout.cells, params.membrane_clearance_um / layout.mpp)
-    is_seen = (nuclei > 0) & np.where(layout.cells > 0, in_cell, layout.ground == Ground.STROMA)
-    is_seen &= (layout.cells > 0) | (nuclei > layout.cells.max())
-    visible = np.where(is_seen, nuclei, 0)
-    area_um2 = np.bincount(visible.ravel()) * layout.mpp**2
-    visible[area_um2[visible] < params.least_nucleus_um2] = 0
-    return visible
-
-
-def _near_border(cells: NDArray[np.int32], distance_px: float) -> Mask:
-    same = np.ones(cells.shape, np.uint8)
-    same[:, :-1] &= cells[:, :-1] == cells[:, 1:]
-    same[:-1] &= cells[:-1] == cells[1:]
-    near: Mask = cv2.distanceTransform(same, cv2.DIST_L2, 5) <= distance_px
-    return near
+def _nucleus_shapes(rng: np.random.Generator, sites: Sites, params: TissueParams) -> tuple[Floats, NDArray[np.int64]]:
+    """Ellipses with dents, (m, 11), and the cell of each: one to a cell, `LOBES` to a neutrophil."""
+    is_lobed = sites.type == CellType.NEUTROPHIL
+    owners = np.repeat(np.arange(len(sites)), np.where(is_lobed, LOBES, 1))
+    shapes = sites.nucleus[owners].copy()
+    lobed = np.flatnonzero(is_lobed[owners])
+    radius = np.sqrt(shapes[lobed, LONG] * shapes[lobed, SHORT])
+    phi = shapes[lobed, ANGLE] + 1.7 * (np.arange(len(lobed)) % LOBES) + rng.uniform(-0.5, 0.5, len(lobed))
+    shapes[lobed, X] += 0.45 * radius * np.cos(phi)
+    shapes[lobed, Y] += 0.45 * radius * np.sin(phi)
+    shapes[lobed, LONG] = shapes[lobed, SHORT] = radius * rng.uniform(0.42, 0.6, len(lobed))
+    sd = np.where(sites.type[owners] == CellType.TUMOR, params.dents[1], params.dents[0])
+    dents = rng.standard_normal((len(owners), 6)) * sd[:, None] * (1.0, 0.7, 0.5, 1.0, 0.7, 0.5)
+    return np.column_stack([shapes, dents]), owners
 
 
 def _assemble(
     rng: np.random.Generator,
     spec: FragmentSpec,
-    layout: Layout,
-    sites: Sites,
-    nuclei_depth: tuple[NDArray[np.int32], Field],
+    pictures: tuple[NDArray[np.uint8], NDArray[np.int32], NDArray[np.int32], Field],
+    sites_seen: tuple[Sites, Floats],
     angle: float,
+    mpp: float,
 ) -> FragmentTissue:
-    nuclei, depth = nuclei_depth
-    x, y = _centroids(nuclei, len(sites))
-    meant_xy = np.column_stack([sites.x, sites.y])
-    classes = assign_classes(rng, spec, meant_xy, sites.type == CellType.TUMOR, np.isfinite(x))
+    (ground, cells, nuclei, depth), (sites, seen) = pictures, sites_seen
+    x, y = seen[:, 1], seen[:, 2]
+    classes = assign_classes(rng, spec, sites.nucleus[:, :2], sites.type == CellType.TUMOR, np.isfinite(x))
     is_faint_sheet = (classes == MembraneClass.FAINT) & (sites.pattern == MembranePattern.COMPLETE)
     pattern = np.where(classes > 0, sites.pattern, MembranePattern.NONE)
     return FragmentTissue(
-        ground=layout.ground,
-        cells=layout.cells,
+        ground=ground,
+        cells=cells,
         nuclei=nuclei,
         depth=depth,
-        mpp=layout.mpp,
+        mpp=mpp,
         x=x,
         y=y,
         type=sites.type,
         pattern=np.where(is_faint_sheet, MembranePattern.PARTIAL, pattern).astype(np.int8),
         membrane_class=classes,
-        contacts=find_contacts(layout.cells),
+        contacts=find_contacts(cells),
         stroma_angle=angle,
     )
-
-
-def _centroids(labels: NDArray[np.int32], n: int) -> tuple[Floats, Floats]:
-    row, column = np.nonzero(labels)
-    label = labels[row, column]
-    count = np.bincount(label, minlength=n + 1)[1:]
-    with np.errstate(invalid="ignore"):
-        x = np.bincount(label, column + 0.5, minlength=n + 1)[1:] / count
-        y = np.bincount(label, row + 0.5, minlength=n + 1)[1:] / count
-    return x, y
-
-
-def assign_classes(
-    rng: np.random.Generator, spec: FragmentSpec, xy: Floats, is_tumor: Mask, is_seen: Mask
-) -> NDArray[np.int8]:
-    """Give every tumor cell its membrane class: the fragment's, but for the clone and the mosaic.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Picks the cells of the mosaic.
-    spec : FragmentSpec
-        Class, clone and mosaic.
-    xy : (n, 2) float64
-        Where the nuclei were meant to lie.
-    is_tumor, is_seen : (n,) bool
-        Tumor cells; cells whose nucleus is seen. Clone and mosaic are counted in cells that are both.
-
-    Returns
-    -------
-    (n,) int8
-        `MembraneClass`; UNSCORED where not tumor.
-
-    Notes
-    -----
-    The clone is the cell whose ``clone_cells - 1`` nearest tumor cells lie closest, with those: the densest place there
-    is. A tumor cell without a visible nucleus takes the class of the nearest one with a nucleus.
-    """
-    classes = np.where(is_tumor, spec.membrane_class, MembraneClass.UNSCORED).astype(np.int8)
-    seen, unseen = np.flatnonzero(is_tumor & is_seen), np.flatnonzero(is_tumor & ~is_seen)
-    if not len(seen):
-        return classes
-    classes[rng.permutation(seen)[: round(spec.mosaic_share * len(seen))]] = spec.minor_class
-    if spec.clone_cells:
-        classes[seen[_densest_group(xy[seen], min(spec.clone_cells, len(seen)))]] = spec.minor_class
-    classes[unseen] = classes[seen[cKDTree(xy[seen]).query(xy[unseen])[1]]]
-    return classes
-
-
-def _densest_group(xy: Floats, k: int) -> NDArray[np.intp]:
-    distance, nearest = cKDTree(xy).query(xy, k=np.arange(1, k + 1))
-    group: NDArray[np.intp] = nearest[np.argmin(distance[:, -1])]
-    return group
-
-
-def find_contacts(cells: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Find the pairs of cells whose territories share an edge, (m, 2) rows with the smaller first, sorted."""
-    beside = np.stack([cells[:, :-1].ravel(), cells[:, 1:].ravel()])
-    below = np.stack([cells[:-1].ravel(), cells[1:].ravel()])
-    pairs = np.concatenate([beside, below], axis=1)
-    pairs = pairs[:, (pairs[0] != pairs[1]) & (pairs > 0).all(axis=0)] - 1
-    unique: NDArray[np.int32] = np.unique(np.sort(pairs, axis=0), axis=1).T
-    return unique

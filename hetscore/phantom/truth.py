@@ -6,20 +6,23 @@ made by what it is meant to test.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from hetscore.domain import CaseLabel, Her2Score, Her2Status, IshResult, MembraneClass
-from hetscore.phantom.tissue import FragmentTissue
+from hetscore.domain import (
+    CaseLabel,
+    FragmentRole,
+    Her2Score,
+    Her2Status,
+    IshResult,
+    MembraneClass,
+    MembranePattern,
+)
 
 LEAST_CLUSTER = 5
 """Tumor cells in contact that make a score in a biopsy (FDA gastric table; Yagi et al. 2019, Methods)."""
@@ -27,7 +30,7 @@ LEAST_CLUSTER = 5
 
 @dataclass(frozen=True)
 class FragmentTruth:
-    """The cells of one fragment that show a nucleus, as columns of length n."""
+    """The cells of one section of a fragment that show a nucleus, as columns of length n."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -37,8 +40,15 @@ class FragmentTruth:
     """`MembraneClass`; UNSCORED on cells that are not tumor."""
     pattern: NDArray[np.int8]
     """`MembranePattern`."""
+    type: NDArray[np.int8]
+    """`hetscore.phantom.epithelium.CellType`."""
     contacts: NDArray[np.int64]
     """(m, 2) rows of cells that touch."""
+    number: int
+    """Of the fragment, 1 for the first; of a control core, -1 for the first."""
+    level: int = 1
+    """Serial section, 1 for the first."""
+    role: FragmentRole = FragmentRole.SAMPLE
 
     @property
     def n_tumor(self) -> int:
@@ -60,25 +70,12 @@ class CaseTruth:
     fragments: int
     fragments_with_tumor: int
     tumor_cells: int
+    """In all sections."""
+    pattern: MembranePattern
+    """The most frequent one among stained tumor cells; NONE where there are none."""
 
 
-def fragment_truth(tissue: FragmentTissue, offset_xy: tuple[int, int], shrink: int) -> FragmentTruth:
-    """Take the truth from a fragment painted at `shrink` times the slide's resolution and put at `offset_xy` on it."""
-    rows = np.flatnonzero(tissue.has_nucleus)
-    row_of = np.full(len(tissue.x), -1)
-    row_of[rows] = np.arange(len(rows))
-    contacts = row_of[tissue.contacts]
-    return FragmentTruth(
-        x=tissue.x[rows] / shrink + offset_xy[0],
-        y=tissue.y[rows] / shrink + offset_xy[1],
-        is_tumor=tissue.is_tumor[rows],
-        membrane_class=tissue.membrane_class[rows],
-        pattern=tissue.pattern[rows],
-        contacts=contacts[(contacts >= 0).all(axis=1)],
-    )
-
-
-def judge_case(case_id: str, ish: IshResult, fragments: Sequence[FragmentTruth]) -> CaseTruth:
+def judge_case(case_id: str, ish: IshResult, sections: Sequence[FragmentTruth]) -> CaseTruth:
     """Label a case by the literal rule.
 
     Parameters
@@ -87,26 +84,49 @@ def judge_case(case_id: str, ish: IshResult, fragments: Sequence[FragmentTruth])
         Name of the case.
     ish : IshResult
         Result of in-situ hybridization.
-    fragments : sequence of FragmentTruth
-        All fragments.
+    sections : sequence of FragmentTruth
+        All fragments, in all their serial sections, and control cores.
 
     Returns
     -------
     CaseTruth
         Positive is 3+, or 2+ and amplified. A positive case is homo-HER2 if and only if every tumor cell of every
-        fragment is 2+ or 3+; fragments without tumor do not vote.
+        fragment is 2+ or 3+.
+
+    Notes
+    -----
+    Fragments without tumor do not vote. Serial sections of a fragment are one fragment: its score is the highest of its
+    sections', and the rule asks for the cells of all of them. Control cores are left out altogether.
 
     References
     ----------
     .. [1] Yagi S et al., "Clinical significance of intratumoral HER2 heterogeneity on trastuzumab efficacy using
        endoscopic biopsy specimens in patients with advanced HER2 positive gastric cancer", Gastric Cancer 22, 2019.
     """
-    scores = [biopsy_score(fragment) for fragment in fragments if fragment.n_tumor]
-    score = max(scores) if scores else None
+    samples = [section for section in sections if section.role is FragmentRole.SAMPLE]
+    with_tumor = [section for section in samples if section.n_tumor]
+    score = max((biopsy_score(section) for section in with_tumor), default=None)
     status = _status(score, ish)
-    label = _label(status, fragments)
-    n_tumor = sum(fragment.n_tumor for fragment in fragments)
-    return CaseTruth(case_id, label, label, score, status, len(fragments), len(scores), n_tumor)
+    label = _label(status, with_tumor)
+    return CaseTruth(
+        case_id=case_id,
+        label=label,
+        literal_label=label,
+        ihc_score=score,
+        status=status,
+        fragments=len({section.number for section in samples}),
+        fragments_with_tumor=len({section.number for section in with_tumor}),
+        tumor_cells=sum(section.n_tumor for section in samples),
+        pattern=_prevailing_pattern(with_tumor),
+    )
+
+
+def _prevailing_pattern(sections: Sequence[FragmentTruth]) -> MembranePattern:
+    counts = np.zeros(len(MembranePattern), np.intp)
+    for section in sections:
+        is_stained = section.is_tumor & (section.membrane_class > MembraneClass.NEGATIVE)
+        counts += np.bincount(section.pattern[is_stained], minlength=len(counts))
+    return MembranePattern(int(np.argmax(counts))) if counts.any() else MembranePattern.NONE
 
 
 def biopsy_score(fragment: FragmentTruth) -> Her2Score:
@@ -136,50 +156,10 @@ def _status(score: Her2Score | None, ish: IshResult) -> Her2Status:
     return Her2Status.POSITIVE if is_positive else Her2Status.NEGATIVE
 
 
-def _label(status: Her2Status, fragments: Sequence[FragmentTruth]) -> CaseLabel:
+def _label(status: Her2Status, sections: Sequence[FragmentTruth]) -> CaseLabel:
     if status is Her2Status.NOT_ASSESSABLE:
         return CaseLabel.NOT_ASSESSABLE
     if status is not Her2Status.POSITIVE:
         return CaseLabel.NOT_APPLICABLE
-    is_homo = all((f.membrane_class[f.is_tumor] >= MembraneClass.MODERATE).all() for f in fragments)
+    is_homo = all((s.membrane_class[s.is_tumor] >= MembraneClass.MODERATE).all() for s in sections)
     return CaseLabel.HOMO if is_homo else CaseLabel.HETERO
-
-
-def write_cells(path: Path, fragments: Sequence[FragmentTruth]) -> None:
-    """Write truth/<slide>.cells.parquet: x, y, fragment (1..n), is_tumor, membrane_class, pattern."""
-    ids = [np.full(len(f.x), i + 1, np.int32) for i, f in enumerate(fragments)]
-    columns = {
-        name: np.concatenate([getattr(f, name) for f in fragments])
-        for name in ("x", "y", "is_tumor", "membrane_class", "pattern")
-    }
-    order = ("x", "y", "fragment", "is_tumor", "membrane_class", "pattern")
-    columns["fragment"] = np.concatenate(ids)
-    pq.write_table(pa.table({name: columns[name] for name in order}), path)
-
-
-CASE_COLUMNS = (
-    "case_id",
-    "label",
-    "literal_label",
-    "ihc_score",
-    "status",
-    "fragments",
-    "fragments_with_tumor",
-    "tumor_cells",
-)
-"""Of truth/cases.csv."""
-
-
-def write_case_rows(path: Path, rows: Sequence[CaseTruth], columns: Sequence[str] = CASE_COLUMNS) -> None:
-    """Write a table of cases; the score as 0, 1+, 2+, 3+ or empty."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in rows:
-            writer.writerow([_text(getattr(row, column)) for column in columns])
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value.label if isinstance(value, Her2Score) else str(value)

@@ -1,4 +1,4 @@
-"""Glands and sheets: who owns which pixel."""
+"""The words of drawn tissue, and sheets."""
 
 from __future__ import annotations
 
@@ -6,93 +6,130 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hetscore.domain import MembranePattern
 from hetscore.phantom.epithelium import (
-    GLANDS,
+    LONG,
+    NUCLEI,
+    SHORT,
     CellType,
-    Gland,
     Ground,
-    Layout,
-    paint_gland,
-    paint_sheets,
-    place_glands,
+    Plan,
+    distance_to,
+    draw_sites,
+    eroded,
+    fill_with_cells,
+    grid_in,
+    jittered_grid,
+    join_sites,
+    lay_sheets,
+    opened,
+    take_sites,
+    zone,
 )
 
-MPP = 0.5
 
-
-def blank(side: int) -> Layout:
+def blank(side: int) -> Plan:
     """Make a square of stroma."""
-    return Layout(np.full((side, side), Ground.STROMA, np.uint8), np.zeros((side, side), np.int32), MPP)
+    return Plan(np.full((side, side), Ground.STROMA, np.uint8))
 
 
-def test_a_round_gland_is_a_ring_of_cells_around_a_lumen() -> None:
-    """Middle radius 20 um, height 20 um: lumen to 10, cells to 30, 19 of them, nuclei in the outer half."""
-    layout = blank(160)
-    gland = Gland(x=80.0, y=80.0, major=40.0, minor=40.0, angle=0.3, height=40.0)
+@pytest.mark.parametrize("cell_type", list(CellType))
+def test_nuclei_have_the_area_of_their_type(cell_type: CellType) -> None:
+    """Of 500 nuclei the median of pi times the semi-axes is the area of the table; none is broader than long."""
+    sites = draw_sites(np.random.default_rng(0), np.zeros((500, 2)), np.zeros(500), cell_type)
 
-    sites = paint_gland(np.random.default_rng(0), layout, gland, 5, CellType.TUMOR, MembranePattern.LATERAL)
-
-    radius = np.hypot(*(np.indices((160, 160)) - 80))
-    assert (layout.ground[radius < 19] == Ground.LUMEN).all()
-    assert (layout.ground[(radius > 21) & (radius < 59)] == Ground.EPITHELIUM).all()
-    assert (layout.ground[radius > 61] == Ground.STROMA).all()
-    assert len(sites) == round(2 * math.pi * 20 / GLANDS[CellType.TUMOR].width_um)
-    assert set(np.unique(layout.cells)) == {0, *range(5, 5 + len(sites))}
-    assert (np.hypot(sites.x - 80, sites.y - 80) > 30).all()
+    area = math.pi * sites.nucleus[:, LONG] * sites.nucleus[:, SHORT]
+    assert np.median(area) == pytest.approx(NUCLEI[cell_type].area_um2, rel=0.06)
+    assert (sites.nucleus[:, LONG] >= sites.nucleus[:, SHORT]).all()
+    assert not sites.body.any()
 
 
-def test_a_nucleus_lies_in_the_cell_of_its_own_label() -> None:
-    """Site i is the middle of territory first + i, in an elongated, turned gland too."""
-    layout = blank(200)
-    gland = Gland(x=100.0, y=95.0, major=70.0, minor=44.0, angle=1.0, height=40.0)
+def test_joining_and_taking_sites_keeps_rows_together() -> None:
+    """Two lymphocytes and a plasma cell: the last row is the plasma cell; nothing joined is empty."""
+    rng = np.random.default_rng(0)
+    lymphocytes = draw_sites(rng, np.array([[1.0, 2], [3, 4]]), np.zeros(2), CellType.LYMPHOCYTE)
+    plasma = draw_sites(rng, np.array([[5.0, 6]]), np.zeros(1), CellType.PLASMA)
 
-    sites = paint_gland(np.random.default_rng(1), layout, gland, 1, CellType.TUMOR, MembranePattern.LATERAL)
+    joined = join_sites([lymphocytes, plasma])
 
-    found = layout.cells[np.rint(sites.y).astype(int), np.rint(sites.x).astype(int)]
-    assert found.tolist() == list(range(1, len(sites) + 1))
-
-
-def test_glands_stay_in_the_room_and_apart() -> None:
-    """Painted one after another, no gland leaves the room or takes pixels of another."""
-    layout, rng = blank(400), np.random.default_rng(0)
-    room = np.zeros((400, 400), bool)
-    room[40:360, 40:360] = True
-    glands = place_glands(rng, room, GLANDS[CellType.TUMOR], 0.8, MPP)
-
-    owned = 0
-    for gland in glands:
-        before = layout.ground.copy()
-        paint_gland(rng, layout, gland, 1, CellType.TUMOR, MembranePattern.LATERAL)
-        owned += int(np.count_nonzero(layout.ground != before))
-
-    assert len(glands) >= 4
-    assert owned == np.count_nonzero(layout.ground != Ground.STROMA)
-    assert (layout.ground[~room] == Ground.STROMA).mean() > 0.999
+    assert joined.type.tolist() == [CellType.LYMPHOCYTE, CellType.LYMPHOCYTE, CellType.PLASMA]
+    assert take_sites(joined, joined.type == CellType.PLASMA).nucleus[0, :2].tolist() == [5, 6]
+    assert len(join_sites([])) == 0
 
 
-def test_no_room_no_gland() -> None:
-    """A room smaller than the smallest gland stays empty."""
-    assert place_glands(np.random.default_rng(0), np.ones((60, 60), bool), GLANDS[CellType.TUMOR], 0.8, MPP) == []
+def test_distances_and_opening_on_a_picture_one_can_draw() -> None:
+    """Opening a square with a one-pixel spur takes the spur; distance to nothing is large."""
+    mask = np.zeros((20, 20), bool)
+    mask[4:15, 4:15] = True
+    spurred = mask.copy()
+    spurred[9, 15:19] = True
+
+    kept = opened(spurred, 3.0)
+
+    assert kept[9, 9]
+    assert kept[9, 4]
+    assert not kept[9, 17]
+    assert distance_to(np.zeros((3, 3), bool)).min() > 1000
+    assert eroded(mask, 5.0).sum() == 1
+
+
+@given(seed=st.integers(0, 1000), share=st.floats(0, 1))
+def test_a_zone_covers_its_share_of_the_room(seed: int, share: float) -> None:
+    """Whatever the seed, within a hundredth, and never outside the room."""
+    room = np.zeros((60, 50), bool)
+    room[10:50, 5:45] = True
+
+    patches = zone(np.random.default_rng(seed), room, share, 15.0)
+
+    assert patches.sum() == pytest.approx(share * room.sum(), abs=0.01 * room.sum())
+    assert not (patches & ~room).any()
+
+
+def test_a_grid_without_jitter_has_its_pitch() -> None:
+    """Neighbors in a row of a hexagonal grid of pitch 10 are 10 apart, rows 8.66; only places in the room count."""
+    xy = jittered_grid(np.random.default_rng(0), (30, 40), 10.0, 0.0)
+    room = np.zeros((30, 40), bool)
+    room[:, :20] = True
+
+    half = grid_in(np.random.default_rng(0), room, 10.0, 0.0)
+
+    assert xy[:4, 0].tolist() == [0, 10, 20, 30]
+    assert sorted(set(xy[:, 1].round(2)))[1] == 8.66
+    assert half[:, 0].max() < 20
 
 
 @pytest.mark.parametrize("share", [0.4, 0.9])
 def test_sheets_cover_their_share_with_cells_of_ninety_square_microns(share: float) -> None:
-    """Solid nests take about the share asked for, and every site owns its own pixel."""
-    layout = blank(500)
+    """Solid nests take about the share asked for; each cell has 80-115 um2 of it, counting the scalloped edge."""
+    plan = blank(500)
 
-    sites = paint_sheets(np.random.default_rng(0), layout, np.ones((500, 500), bool), share, 1)
+    sites = lay_sheets(np.random.default_rng(0), plan, np.ones((500, 500), bool), share)
 
-    covered = np.count_nonzero(layout.cells) / layout.cells.size
-    assert covered == pytest.approx(share, abs=0.15)
-    assert np.count_nonzero(layout.cells) * MPP**2 / len(sites) == pytest.approx(90, rel=0.15)
-    assert (np.bincount(layout.cells.ravel(), minlength=len(sites) + 1)[1:] > 0).all()
+    covered = np.count_nonzero(plan.ground == Ground.EPITHELIUM)
+    assert covered / 500**2 == pytest.approx(share, abs=0.2)
+    assert 80 < covered / len(sites) < 115
+    assert set(sites.pattern) == {MembranePattern.COMPLETE}
+    assert (sites.home == Ground.EPITHELIUM).all()
 
 
 def test_sheets_without_room_are_empty() -> None:
     """No room, no cells, no error."""
-    layout = blank(60)
+    plan = blank(60)
 
-    assert len(paint_sheets(np.random.default_rng(0), layout, np.zeros((60, 60), bool), 0.8, 1)) == 0
-    assert not layout.cells.any()
+    assert len(lay_sheets(np.random.default_rng(0), plan, np.zeros((60, 60), bool), 0.8)) == 0
+    assert (plan.ground == Ground.STROMA).all()
+
+
+def test_cells_of_a_filled_room_lie_in_it() -> None:
+    """Bodies are centered in the room, 10 um apart on the average."""
+    room = np.zeros((100, 100), bool)
+    room[20:80, 20:80] = True
+
+    sites = fill_with_cells(np.random.default_rng(0), room, 10.0)
+
+    assert len(sites) == pytest.approx(3600 / 86.6, rel=0.2)
+    assert (sites.body[:, :2] >= 20).all()
+    assert (sites.body[:, :2] <= 80).all()
