@@ -40,6 +40,8 @@ MPP = 0.25
 """Of the fields; the real cores have about this, other slides are resampled to it."""
 FIELD_PX = 512
 """128 um: a gland and its surroundings."""
+GASTRIC_MPP = 0.46
+"""Of the tiles of `cldn18-gastric`."""
 LEAST_OD = 0.03
 """Mean density of hematoxylin and DAB together from which a field is tissue; glass has 0.005 or less."""
 BANDS_UM = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -240,6 +242,11 @@ def find_real(data: Path) -> list[tuple[Path, float | None]]:
     return [(path, MPP) for path in sorted((data / "eac-tma").glob("*.jpg"))]
 
 
+def find_gastric(data: Path) -> list[tuple[Path, float | None]]:
+    """List the tiles of gastric tissue with another membranous marker: denser stain, shown beside, never told apart."""
+    return [(path, GASTRIC_MPP) for path in sorted((data / "cldn18-gastric").glob("*.png"))]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -255,7 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         drawn[name] = take_fields(
             name, [(path, MPP if path.suffix == ".png" else None) for path in slides], given.fields
         )
-    print_ranges(real, drawn)
+    gastric = take_fields("gastric", find_gastric(given.data), given.fields)
+    print_ranges(real, {"gastric": gastric, **drawn})
     for name, fields in drawn.items():
         paired = pair_fields(real, fields)
         if min(len({f.slide for f in kind}) for kind in paired) < 2:
@@ -263,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         print(f"\nReal against {name}: AUC {tell_apart(*paired):.3f} ({len(paired[0])} pairs of fields)")
     if given.out:
-        draw_sheet({"real": real, **drawn}, given.out / "contact-sheet.png")
+        draw_sheet({"real": real, "gastric": gastric, **drawn}, given.out / "contact-sheet.png")
         draw_sheet(drawn, given.out / "phantoms.jpg")
 
 
