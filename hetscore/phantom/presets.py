@@ -171,7 +171,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "scanner-contrast": Preset("typical, hard contrast, 0.23-0.50 um/px, JPEG 60-90", _scanned(Scanner.CONTRAST)),
         "levels": Preset("typical, with 2-4 serial sections and 1-2 control cores on the slide", _levels),
         "large": Preset("typical, with four fragments of 2.0-3.6 mm: about 10 mm2 of tissue, minutes a case", _large),
-        "sample": Preset("one small case of each kind of answer, seven in all; the slides of slides_sample", _sample),
+        "sample": Preset("one small case of each kind of answer, seven in all", _sample),
     }
 )
 """Presets by name."""
