@@ -31,6 +31,7 @@ from hetscore.scoring.guidelines import GUIDELINES
 SIZES = (10_000, 100_000, 1_000_000)
 """The last is some 80 mm2 of solid tumor, more than any biopsy holds."""
 REPEATS = 3
+DENSITIES = ("membrane_od", "cytoplasm_od", "nucleus_od", "nucleus_residual_od", "membrane_width_um")
 MPP = 0.25
 SPACING_UM = 10.0
 JITTER_UM = 2.0
@@ -72,6 +73,8 @@ def make_tissue(n: int) -> Cells:
         p_tumor=np.ones(len(row), np.float32),
         membrane_class=classes.astype(np.int8),
         nucleus_area_um2=np.full(len(row), 30, np.float32),
+        # densities too: the score of a fragment describes them, and that takes its time
+        **{name: rng.random(len(row), np.float32) for name in DENSITIES},
     )
 
 

@@ -3,7 +3,8 @@
 Fields of weak DAB are cut from the development cores; the watershed model finds nuclei and calls tumor; membranes are
 drawn round the tumor cells. The folder is like that of `hetscore phantom`: fields as PNG, cases.csv with microns per
 pixel, and truth/. The class of a cell is exact; which cells are tumor is the model's own call, so tumor figures of an
-evaluation mean nothing here. The fields hold real tissue and stay out of the repository.
+evaluation mean nothing here, and truth/cases.csv has no row: no label is known. The fields hold real tissue and stay
+out of the repository.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hetscore.config import Model, load_model, load_settings
 from hetscore.domain import MembraneClass, MembranePattern, MppSource, Rgb, Tile, TileImage
 from hetscore.geometry import Box
 from hetscore.phantom.restain import RestainedField, restain
+from hetscore.phantom.truth_files import write_case_rows
 from hetscore.pipeline import make_segmenter
 from hetscore.slides import open_slide
 from hetscore.stain import Stain, find_white, unmix
@@ -87,7 +89,7 @@ def stain_field(rgb: Rgb, stain: Stain, model: Model, kind: Kind, rng: np.random
 
 
 def write_field(field: RestainedField, name: str, out: Path) -> dict[str, object]:
-    """Write a field and its truth, and give its row of truth/cases.csv."""
+    """Write a field and the truth of its cells, and give its row of cases.csv."""
     cv2.imwrite(str(out / f"{name}.png"), cv2.cvtColor(field.rgb, cv2.COLOR_RGB2BGR))
     tissue = field.tissue
     seen: NDArray[np.bool_] = np.isfinite(tissue.x)
@@ -119,6 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if field is not None:
                 rows.append(write_field(field, f"{path.name[:6]}-{len(rows):03d}-{kind.name}", given.out))
                 print(rows[-1]["case_id"], int(field.tissue.is_tumor.sum()), "tumor cells")
+    write_case_rows(given.out / "truth" / "cases.csv", [])
     with (given.out / "cases.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["case_id", "slide", "mpp"], lineterminator="\n")
         writer.writeheader()

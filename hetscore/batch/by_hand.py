@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from hetscore.batch.counts import CountedCase, read_counts
 from hetscore.batch.table import Faults
-from hetscore.cohort.pairs import LossCounts, PairedTest, summarize_pairs
+from hetscore.cohort.pairs import LossCounts, PairedTest, summarize_by_baseline, summarize_pairs
 from hetscore.config import find_other_organ
 from hetscore.domain import CutoffRow, IshData, IshReading, PairChange, Sample
 from hetscore.errors import UsageError
@@ -178,7 +178,7 @@ def _compare(cases: Sequence[CountedCase], judged: dict[tuple[str, str | None], 
 
 
 def _sample(case: CountedCase, judged: HandCase) -> Sample:
-    return Sample(judged.score, judged.ish.result, case.percent_at_score, judged.status)
+    return Sample(judged.score, judged.ish.result, case.percent_at_score)
 
 
 def _make_row(case: CountedCase, judged: HandCase, changes: dict[str, PairChange]) -> HandRow:
@@ -268,7 +268,21 @@ def describe(results: HandResults) -> list[str]:
         _describe_loss("loss of positivity", summary.positivity),
         _describe_loss("loss of overexpression", summary.overexpression),
     ]
-    return lines + [_describe_test(test) for test in summary.tests]
+    kappas = ", ".join(
+        f"{name} {'not defined' if kappa is None else f'{kappa:.3f}'}"
+        for name, kappa in (("linear", summary.linear_kappa), ("quadratic", summary.quadratic_kappa))
+    )
+    lines += [_describe_test(test) for test in summary.tests]
+    return [*lines, f"weighted kappa of the scores: {kappas}", *_describe_baselines(results.pairs)]
+
+
+def _describe_baselines(pairs: Sequence[PairChange]) -> list[str]:
+    """Say what was lost by the first score, as the paper of the loss rules does."""
+    return [
+        f"from {score.label}: {name} {counts.n_lost} of {counts.n_assessable}"
+        for score, summary in summarize_by_baseline(pairs).items()
+        for name, counts in (("positivity lost", summary.positivity), ("overexpression lost", summary.overexpression))
+    ]
 
 
 def _count(n: int, noun: str) -> str:

@@ -31,7 +31,7 @@ def list_rules() -> None:
 @rules.command()
 def show(
     names: Annotated[list[str] | None, typer.Argument(help="Names from `hetscore rules list`; all if none.")] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown instead of boxes.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown tables.")] = False,
 ) -> None:
     """Show tables with the sentence and source of every row."""
     from hetscore.errors import UsageError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
 
-from hetscore.domain.scores import Decision, Her2Score, Her2Status, IshResult
+from hetscore.domain.scores import Decision, Her2Score, IshResult
 
 
 class PairOutcome(StrEnum):
@@ -28,8 +28,6 @@ class Sample:
     ish: IshResult = IshResult.UNKNOWN
     percent: Fraction | None = None
     """Percent of the tumor cells stained at the score, 0 to 100; None where not given."""
-    status: Her2Status | None = None
-    """By the user's rule set; None where none was applied."""
 
 
 @dataclass(frozen=True)

@@ -168,32 +168,6 @@ def streaked_noise(
     return draw_field(rng, shape, scale_px, angle).rows(0, shape[0])
 
 
-def warp_maps(
-    rng: np.random.Generator, shape: tuple[int, int], waves_px: tuple[tuple[float, float], ...]
-) -> tuple[Field, Field]:
-    """Draw a smooth displacement: for each pixel, the place (x, y) to read from.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-        Source of randomness.
-    shape : (int, int)
-        Height and width.
-    waves_px : tuple of (scale, amplitude)
-        Waves to add up, in pixels.
-
-    Returns
-    -------
-    map_x, map_y : (h, w) float32
-        Ready for ``cv2.remap``.
-    """
-    y, x = np.indices(shape, dtype=np.float32)
-    for scale, amplitude in waves_px:
-        x += np.float32(amplitude) * smooth_noise(rng, shape, scale)
-        y += np.float32(amplitude) * smooth_noise(rng, shape, scale)
-    return x, y
-
-
 def read_nearest(image: NDArray[Any], maps: tuple[Field, Field]) -> NDArray[Any]:
     """Read a label image through displacement maps, nearest pixel, edges held."""
     column = np.clip(np.rint(maps[0]), 0, image.shape[1] - 1).astype(np.intp)

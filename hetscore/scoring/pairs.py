@@ -196,7 +196,7 @@ def compare_pair(case_id: str, before: Sample, after: Sample | None) -> PairChan
 
     Notes
     -----
-    Positivity is always that of the paper (IHC 3+ or amplified), whatever `Sample.status` says by another rule set.
+    Positivity is always that of the paper (IHC 3+ or amplified), whatever another rule set says.
     A change is None where one of its two values is not known; it is never 0 for want of a value.
 
     References

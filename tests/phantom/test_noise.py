@@ -14,7 +14,6 @@ from hetscore.phantom.noise import (
     read_nearest,
     smooth_noise,
     streaked_noise,
-    warp_maps,
 )
 
 
@@ -71,13 +70,13 @@ def test_a_slope_stays_a_slope() -> None:
     assert field.rows(0, 5) == pytest.approx(np.tile(2 + np.arange(70) / 10, (5, 1)), abs=1e-5)
 
 
-def test_a_warp_without_amplitude_moves_nothing() -> None:
-    """Reading labels through a still warp gives them back."""
+def test_a_map_that_moves_nothing_gives_the_labels_back() -> None:
+    """Nearest pixels, and those of the edge beyond it."""
     labels = np.arange(30).reshape(5, 6)
+    y, x = np.indices((5, 6), dtype=np.float32)
 
-    maps = warp_maps(np.random.default_rng(0), (5, 6), ((3.0, 0.0),))
-
-    assert (read_nearest(labels, maps) == labels).all()
+    assert (read_nearest(labels, (x + 0.4, y - 0.4)) == labels).all()
+    assert (read_nearest(labels, (x + 9, y))[:, 0] == labels[:, 5]).all()
 
 
 def test_the_nearest_site_is_the_nearest() -> None:

@@ -116,13 +116,6 @@ def test_positive_at_baseline_is_what_the_status_table_says() -> None:
         assert decide_loss(LOSS_OF_POSITIVITY, before, Sample(S0, NOT))[0] is of_status[status]
 
 
-def test_a_status_by_another_rule_set_changes_nothing() -> None:
-    """Positivity is the paper's, whatever the user's rule set made of the samples."""
-    plain = compare_pair("P", Sample(S2, AMP), Sample(S1, AMP))
-    other = compare_pair("P", Sample(S2, AMP, status=Her2Status.POSITIVE), Sample(S1, AMP, status=Her2Status.NEGATIVE))
-    assert (plain.positivity, other.positivity) == (KEPT, KEPT)
-
-
 def test_a_higher_second_score_is_retained_and_flagged() -> None:
     """2+ to 3+, as in one of the 22 pairs; an equal or lower score bears no flag."""
     pair = compare_pair("P", Sample(S2, AMP), Sample(S3, UNK))
