@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import shapely
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
@@ -19,6 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from hetscore.domain import MembraneClass
+from hetscore.evaluation.instances import Instances, compare_outlines, join_instances
 from hetscore.evaluation.results import FoundSlide
 from hetscore.evaluation.truth import SlideTruth
 
@@ -29,21 +29,6 @@ MATCH_UM = 3.0
 """Centers closer than this may be one nucleus: about the radius of a small nucleus (that of a lymphocyte is some 7 um
 across), so that a find lies in the nucleus it is given to, and four times what a position read by eye is good for
 (0.75 um)."""
-
-SAME_CELL_IOU = 0.5
-"""Outlines that share more than this of their union are one cell; of cells that do not overlap each other, none has two
-such partners (Kirillov 2019)."""
-
-
-@dataclass(frozen=True)
-class Instances:
-    """Cells compared by their outlines."""
-
-    n_matched: int
-    n_false: int
-    n_missed: int
-    iou_sum: float
-    """Over the matched cells."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +76,11 @@ class DetectionFigures:
     n_unsure: int
     """True nuclei that are not asked for."""
     n_outlines: int
-    """True cells with an outline; what `pq` is of."""
+    """True cells with an outline that are asked for; what `pq` is of."""
+    n_outlines_matched: int
+    n_outlines_false: int
+    n_outlines_neutral: int
+    """Found cells that count neither way in `pq`."""
 
 
 def match_cells(found_xy: Floats, true_xy: Floats, radius: float) -> tuple[Ints, Ints]:
@@ -203,7 +192,7 @@ def compare_cells(found: FoundSlide, truth: SlideTruth, radius_um: float = MATCH
         n_false=int(np.count_nonzero(is_false)),
         n_neutral=int(np.count_nonzero(is_excused) + np.count_nonzero(~truth.is_sure[j])),
         n_unsure=int(np.count_nonzero(~truth.is_sure)),
-        instances=compare_outlines(found, truth),
+        instances=compare_outlines(found, truth, (i, j)),
     )
 
 
@@ -242,47 +231,6 @@ def _judge_lonely(
     return lonely & is_read & ~is_near, lonely & is_read & is_near
 
 
-def compare_outlines(found: FoundSlide, truth: SlideTruth) -> Instances | None:
-    """Pair cells whose outlines overlap by more than `SAME_CELL_IOU`, most overlap first, each used once.
-
-    Parameters
-    ----------
-    found : FoundSlide
-        With outlines of whole cells.
-    truth : SlideTruth
-        Likewise.
-
-    Returns
-    -------
-    Instances or None
-        None where either side has no outlines, or only crops were read: then a cell without a partner may be right. A
-        cell whose outline is empty or no polygon overlaps nothing. True cells that are not sure drop out with their
-        partners.
-    """
-    if found.outlines is None or truth.outlines is None or truth.read is not None:
-        return None
-    mine, theirs = _polygons(found.outlines), _polygons(truth.outlines)
-    i, j = shapely.STRtree(theirs).query(mine, predicate="intersects")
-    shared = shapely.area(shapely.intersection(mine[i], theirs[j]))
-    iou = shared / np.maximum(shapely.area(mine[i]) + shapely.area(theirs[j]) - shared, np.finfo(float).tiny)
-    order = np.argsort(-iou, kind="stable")
-    partner: dict[int, float] = {}
-    used = set[int]()
-    for k in order[iou[order] > SAME_CELL_IOU]:
-        if i[k] not in used and j[k] not in partner:
-            used.add(int(i[k]))
-            partner[int(j[k])] = float(iou[k])
-    sure = [overlap for cell, overlap in partner.items() if truth.is_sure[cell]]
-    n_missed = int(np.count_nonzero(truth.is_sure)) - len(sure)
-    return Instances(len(sure), len(found) - len(used), n_missed, sum(sure))
-
-
-def _polygons(wkb: NDArray[np.object_]) -> NDArray[np.object_]:
-    shapes = shapely.from_wkb(wkb)
-    polygons: NDArray[np.object_] = np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes))
-    return polygons
-
-
 def join_comparisons(parts: Sequence[Comparison]) -> Comparison:
     """Put the true cells of several slides one after another: every cell counts the same, whatever its slide.
 
@@ -303,16 +251,7 @@ def join_comparisons(parts: Sequence[Comparison]) -> Comparison:
         n_false=sum(part.n_false for part in parts),
         n_neutral=sum(part.n_neutral for part in parts),
         n_unsure=sum(part.n_unsure for part in parts),
-        instances=_join_instances(outlined) if len(outlined) == len(parts) else None,
-    )
-
-
-def _join_instances(parts: Sequence[Instances]) -> Instances:
-    return Instances(
-        n_matched=sum(part.n_matched for part in parts),
-        n_false=sum(part.n_false for part in parts),
-        n_missed=sum(part.n_missed for part in parts),
-        iou_sum=sum(part.iou_sum for part in parts),
+        instances=join_instances(outlined) if len(outlined) == len(parts) else None,
     )
 
 
@@ -352,6 +291,9 @@ def detection_figures(compared: Comparison, radius_um: float = MATCH_UM) -> Dete
         n_neutral=compared.n_neutral,
         n_unsure=compared.n_unsure,
         n_outlines=0 if same is None else same.n_matched + same.n_missed,
+        n_outlines_matched=0 if same is None else same.n_matched,
+        n_outlines_false=0 if same is None else same.n_false,
+        n_outlines_neutral=0 if same is None else same.n_neutral,
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hetscore.domain import CaseLabel, FragmentRole, Her2Score, Her2Status
 from hetscore.errors import UsageError
-from hetscore.evaluation.tables import read_csv, read_json, read_parquet
+from hetscore.evaluation.tables import as_polygons, check_cells, read_csv, read_json, read_parquet
 
 REMEDY = "Score the slides again."
 
@@ -49,7 +49,7 @@ class FoundSlide:
     fragments: tuple[FoundFragment, ...]
     """Of the sample; controls and excluded pieces are left out."""
     outlines: NDArray[np.object_] | None = None
-    """WKB of the cells' outlines; None where nobody asked for them."""
+    """Shape of each whole cell, None for a cell that has none; None in place of all where nobody asked for them."""
 
     def __len__(self) -> int:
         return len(self.x)
@@ -147,7 +147,10 @@ def read_slides(case: FoundCase, wanted: Container[str], *, with_outlines: bool)
         If a file of the case is absent or not what it should be.
     """
     path = case.folder / "cells.parquet"
-    cells = read_parquet(path, (*_COLUMNS, *(("outline",) if with_outlines else ())), REMEDY)
+    cells = read_parquet(path, _COLUMNS, REMEDY, nullable=("outline",) if with_outlines else ())
+    check_cells(path, cells, REMEDY)
+    if with_outlines:
+        cells["outline"] = as_polygons(path, cells["outline"], REMEDY)
     fragments = _read_fragments(case.folder / "fragments.csv")
     for slide, mpp in case.slides.items():
         rows = cells["slide"] == slide

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 from numpy.typing import NDArray
 
+from hetscore.domain import MembraneClass
 from hetscore.errors import UsageError
 
 
@@ -60,7 +62,11 @@ def read_json(path: Path, remedy: str) -> Any:  # noqa: ANN401 - JSON holds any 
 
 
 def read_parquet(
-    path: Path, required: Sequence[str], remedy: str, optional: Sequence[str] = ()
+    path: Path,
+    required: Sequence[str],
+    remedy: str,
+    optional: Sequence[str] = (),
+    nullable: Sequence[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """Read columns of a Parquet file.
 
@@ -72,6 +78,8 @@ def read_parquet(
         Columns that must, and that may, be there.
     remedy : str
         What to do about a fault.
+    nullable : sequence of str
+        Columns that must be there and may have empty cells.
 
     Returns
     -------
@@ -86,8 +94,8 @@ def read_parquet(
     check_file(path, remedy)
     try:
         names = pq.read_schema(path).names
-        check_columns(path, names, required, remedy)
-        table = pq.read_table(path, columns=[*required, *(name for name in optional if name in names)])
+        check_columns(path, names, [*required, *nullable], remedy)
+        table = pq.read_table(path, columns=[*required, *nullable, *(name for name in optional if name in names)])
     except (pa.ArrowInvalid, OSError) as error:
         raise UsageError(f"{path}: not readable ({error}); expected a Parquet file. {remedy}") from None
     for name in required:
@@ -95,6 +103,32 @@ def read_parquet(
             n_empty = table[name].null_count
             raise UsageError(f"{path}: column {name} has {n_empty} empty cells; expected a value in each. {remedy}")
     return {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
+
+
+def check_cells(path: Path, columns: Mapping[str, NDArray[Any]], remedy: str) -> None:
+    """Raise UsageError naming the first place, class or probability of a table of cells that cannot be."""
+    classes, p_tumor = columns["membrane_class"], columns.get("p_tumor", np.zeros(0))
+    rules = (
+        ("membrane_class", classes, np.isin(classes, list(MembraneClass)), "-1, 0, 1, 2 or 3"),
+        ("x", columns["x"], np.isfinite(columns["x"]), "level-0 pixels"),
+        ("y", columns["y"], np.isfinite(columns["y"]), "level-0 pixels"),
+        ("p_tumor", p_tumor, (p_tumor >= 0) & (p_tumor <= 1), "0 to 1"),
+    )
+    for name, column, is_good, expected in rules:
+        if not is_good.all():
+            raise UsageError(f"{path}: {name} {column[~is_good][0]}; expected {expected}. {remedy}")
+
+
+def as_polygons(path: Path, wkb: NDArray[Any], remedy: str) -> NDArray[np.object_]:
+    """Turn a column of WKB into valid shapes, None where a cell is empty; UsageError if it holds anything else."""
+    try:
+        shapes = shapely.from_wkb(wkb.astype(object))
+    except (TypeError, shapely.GEOSException) as error:
+        seen = str(error).splitlines()[0]
+        raise UsageError(f"{path}: outlines are not readable ({seen}); expected WKB polygons. {remedy}") from None
+    shapes = np.where(shapely.is_valid(shapes), shapes, shapely.make_valid(shapes))
+    polygons: NDArray[np.object_] = shapes
+    return polygons
 
 
 def check_file(path: Path, remedy: str) -> None:

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.domain import CaseLabel, Her2Score, Her2Status, MembraneClass
+from hetscore.domain import CaseLabel, Her2Score, Her2Status
 from hetscore.errors import UsageError
 from hetscore.evaluation.results import SCORES
-from hetscore.evaluation.tables import read_csv, read_parquet
+from hetscore.evaluation.tables import as_polygons, check_cells, read_csv, read_parquet
 from hetscore.geometry import Box
 
 
@@ -39,7 +38,8 @@ class SlideTruth:
     read: tuple[Box, ...] | None = None
     """Where a find without a partner is wrong, level-0 pixels; None: everywhere."""
     outlines: NDArray[np.object_] | None = None
-    """WKB of the cells' outlines; None where they are not known."""
+    """Shape of each whole cell, None for a cell of which only the nucleus is known; None in place of all where outlines
+    are not known."""
     n_second_readings: int = 0
     """Points left out because another person's reading of the same crop is used."""
 
@@ -89,7 +89,7 @@ def read_phantom(folder: Path) -> Truth:
     -------
     Truth
         Of every slide and case; each cell of the tissue is known, so whatever else is found is wrong. Outlines where
-        the files have a column ``outline`` (WKB, level-0 pixels).
+        the files have a column ``outline`` (WKB, level-0 pixels; empty where only the nucleus of a cell is known).
 
     Raises
     ------
@@ -129,9 +129,7 @@ def read_cells(path: Path) -> SlideTruth:
     """
     columns = read_parquet(path, CELL_COLUMNS, REMEDY, optional=("artefact", "outline"))
     classes = columns["membrane_class"]
-    _check(path, "membrane_class", classes, np.isin(classes, list(MembraneClass)), "-1, 0, 1, 2 or 3")
-    for name in ("x", "y"):
-        _check(path, name, columns[name], np.isfinite(columns[name]), "level-0 pixels")
+    check_cells(path, columns, REMEDY)
     return SlideTruth(
         x=columns["x"].astype(np.float64),
         y=columns["y"].astype(np.float64),
@@ -139,13 +137,8 @@ def read_cells(path: Path) -> SlideTruth:
         membrane_class=classes.astype(np.int8),
         is_sure=(columns["fragment"] >= 1) & (columns.get("artefact", np.zeros(len(classes))) == 0),
         fragment=columns["fragment"].astype(np.int64),
-        outlines=columns.get("outline"),
+        outlines=as_polygons(path, columns["outline"], REMEDY) if "outline" in columns else None,
     )
-
-
-def _check(path: Path, name: str, column: NDArray[Any], is_good: NDArray[np.bool_], expected: str) -> None:
-    if not is_good.all():
-        raise UsageError(f"{path}: {name} {column[~is_good][0]}; expected {expected}. {REMEDY}")
 
 
 def _read_case_rows(path: Path) -> dict[str, CaseTruth]:

@@ -20,6 +20,7 @@ from hetscore.phantom.densities import paint_densities
 from hetscore.phantom.epithelium import Ground
 from hetscore.phantom.optics import SlideStain, photograph
 from hetscore.phantom.recut import cut_core, next_section
+from hetscore.phantom.rings import trace_rings
 from hetscore.phantom.spec import FragmentSpec, OpticsSpec, Tissue
 from hetscore.phantom.tissue import FragmentTissue, grow_fragment
 from hetscore.phantom.truth import FragmentTruth
@@ -124,11 +125,12 @@ def _grow(order: PieceOrder, shrink: int) -> FragmentTissue:
 
 
 def _read_truth(order: PieceOrder, tissue: FragmentTissue, shrink: int) -> FragmentTruth:
-    """Take the truth from tissue painted at `shrink` times the slide's resolution."""
+    """Take the truth from tissue painted at `shrink` times the slide's resolution; nuclei lie in their territories."""
     rows = np.flatnonzero(tissue.has_nucleus)
     row_of = np.full(len(tissue.x), -1)
     row_of[rows] = np.arange(len(rows))
     contacts = row_of[tissue.contacts]
+    outlines, nuclei = (trace_rings(picture, rows, 1 / shrink) for picture in (tissue.cells, tissue.nuclei))
     return FragmentTruth(
         x=tissue.x[rows] / shrink,
         y=tissue.y[rows] / shrink,
@@ -137,6 +139,8 @@ def _read_truth(order: PieceOrder, tissue: FragmentTissue, shrink: int) -> Fragm
         pattern=tissue.pattern[rows],
         type=tissue.type[rows],
         contacts=contacts[(contacts >= 0).all(axis=1)],
+        outlines=outlines,
+        nuclei=nuclei,
         number=order.number,
         level=order.level,
         role=order.role,
@@ -152,4 +156,5 @@ def find_outlines(mask: NDArray[np.bool_], tolerance_px: float) -> tuple[NDArray
 
 def moved(truth: FragmentTruth, x: int, y: int) -> FragmentTruth:
     """Move the cells to where the piece lies on the slide."""
-    return replace(truth, x=truth.x + x, y=truth.y + y)
+    outlines, nuclei = truth.outlines.moved(x, y), truth.nuclei.moved(x, y)
+    return replace(truth, x=truth.x + x, y=truth.y + y, outlines=outlines, nuclei=nuclei)

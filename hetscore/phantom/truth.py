@@ -23,6 +23,7 @@ from hetscore.domain import (
     MembraneClass,
     MembranePattern,
 )
+from hetscore.phantom.rings import Rings
 
 LEAST_CLUSTER = 5
 """Tumor cells in contact that make a score in a biopsy (FDA gastric table; Yagi et al. 2019, Methods)."""
@@ -44,6 +45,11 @@ class FragmentTruth:
     """`hetscore.phantom.epithelium.CellType`."""
     contacts: NDArray[np.int64]
     """(m, 2) rows of cells that touch."""
+    outlines: Rings
+    """Around the territories of epithelial and plasma cells, nuclei included, level-0 pixels of the slide; none around
+    the other cells."""
+    nuclei: Rings
+    """Around the visible nuclei, likewise."""
     number: int
     """Of the fragment, 1 for the first; of a control core, -1 for the first."""
     level: int = 1

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 import tifffile
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ from hetscore.domain import FragmentRole, Her2Score, MembranePattern
 from hetscore.geometry import Box
 from hetscore.phantom.artefacts import ArtefactTruth
 from hetscore.phantom.epithelium import Ground
+from hetscore.phantom.rings import Rings
 from hetscore.phantom.spec import ArtefactKind
 from hetscore.phantom.truth import CaseTruth, FragmentTruth
 
@@ -46,6 +48,34 @@ CASE_COLUMNS = (
     "pattern",
 )
 """Of truth/cases.csv."""
+
+
+_GEO = {
+    "version": "1.1.0",
+    "primary_column": "outline",
+    "columns": {
+        name: {"encoding": "WKB", "geometry_types": ["Polygon"], "crs": None} for name in ("outline", "nucleus")
+    },
+}
+"""Metadata of GeoParquet. No coordinate reference system: the frame is the slide's level-0 pixels, y down."""
+
+CELL_SCHEMA = pa.schema(
+    [
+        ("x", pa.float64()),
+        ("y", pa.float64()),
+        ("fragment", pa.int32()),
+        ("is_tumor", pa.bool_()),
+        ("membrane_class", pa.int8()),
+        ("pattern", pa.int8()),
+        ("type", pa.int8()),
+        ("level", pa.int8()),
+        ("artefact", pa.uint8()),
+        ("outline", pa.binary()),
+        ("nucleus", pa.binary()),
+    ],
+    metadata={"geo": json.dumps(_GEO)},
+)
+"""Of truth/<slide>.cells.parquet."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +120,7 @@ def read_layer(layer: Layer, x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.uin
 
 
 def write_cells(path: Path, sections: Sequence[FragmentTruth], artefacts: Sequence[Layer] = ()) -> None:
-    """Write truth/<slide>.cells.parquet.
+    """Write truth/<slide>.cells.parquet: GeoParquet 1.1, one row a cell.
 
     Parameters
     ----------
@@ -103,17 +133,42 @@ def write_cells(path: Path, sections: Sequence[FragmentTruth], artefacts: Sequen
 
     Notes
     -----
-    Columns: x, y, fragment (negative on control cores), is_tumor, membrane_class, pattern, type, level, and artefact:
-    the sum of `ARTEFACT_BITS` over the kinds that cover the nucleus's center.
+    The columns are those of `CELL_SCHEMA`. ``fragment`` is negative on control cores; ``artefact`` is the sum of
+    `ARTEFACT_BITS` over the kinds that cover the nucleus's center; ``outline`` and ``nucleus`` are WKB polygons in
+    level-0 pixels, null where there is no ring. A section is a row group, so that memory holds the polygons of one.
+
+    References
+    ----------
+    .. [1] GeoParquet specification, version 1.1.0.
     """
+    with pq.ParquetWriter(path, CELL_SCHEMA, compression="zstd") as writer:
+        for section in sections:
+            writer.write_table(pa.table(_cell_columns(section, artefacts), schema=CELL_SCHEMA))
+
+
+def _cell_columns(section: FragmentTruth, artefacts: Sequence[Layer]) -> dict[str, Any]:
     names = ("x", "y", "is_tumor", "membrane_class", "pattern", "type")
-    columns = {name: np.concatenate([getattr(section, name) for section in sections]) for name in names}
-    columns["fragment"] = np.concatenate([np.full(len(s.x), s.number, np.int32) for s in sections])
-    columns["level"] = np.concatenate([np.full(len(s.x), s.level, np.int8) for s in sections])
-    bits = [read_layer(layer, columns["x"], columns["y"]) for layer in artefacts]
-    columns["artefact"] = np.bitwise_or.reduce([np.zeros(len(columns["x"]), np.uint8), *bits])
-    order = ("x", "y", "fragment", "is_tumor", "membrane_class", "pattern", "type", "level", "artefact")
-    pq.write_table(pa.table({name: columns[name] for name in order}), path)
+    n = len(section.x)
+    bits = [read_layer(layer, section.x, section.y) for layer in artefacts]
+    return {
+        **{name: getattr(section, name) for name in names},
+        "fragment": np.full(n, section.number, np.int32),
+        "level": np.full(n, section.level, np.int8),
+        "artefact": np.bitwise_or.reduce([np.zeros(n, np.uint8), *bits]),
+        "outline": as_wkb(section.outlines),
+        "nucleus": as_wkb(section.nuclei),
+    }
+
+
+def as_wkb(rings: Rings) -> NDArray[np.object_]:
+    """Turn rings into WKB polygons, the same bytes on any machine; None where there is no ring."""
+    lengths = np.diff(rings.start)
+    has_ring = lengths > 0
+    polygons = np.full(len(rings), None, object)
+    which = np.repeat(np.arange(np.count_nonzero(has_ring)), lengths[has_ring])
+    polygons[has_ring] = shapely.polygons(shapely.linearrings(rings.xy.astype(np.float64), indices=which))
+    wkb: NDArray[np.object_] = shapely.to_wkb(polygons, byte_order=1)
+    return wkb
 
 
 @dataclass(frozen=True)

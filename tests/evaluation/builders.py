@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import shapely
 from numpy.typing import NDArray
 
 from hetscore.evaluation.detection import Comparison
@@ -48,6 +49,11 @@ def truth_at(xy: Sequence[tuple[float, float]], **columns: Any) -> SlideTruth:  
     return SlideTruth(places[:, 0], places[:, 1], **(standard | columns))
 
 
+def squares(corners: Sequence[tuple[float, float] | None], side: float = 10.0) -> NDArray[np.object_]:
+    """Make squares with these upper left corners, nothing for None."""
+    return np.array([None if at is None else shapely.box(*at, at[0] + side, at[1] + side) for at in corners], object)
+
+
 def comparison(text: str) -> Comparison:
     """Make a comparison from words: true class (0-3, or n), then what was found: class and p in tenths, or nothing.
 
@@ -77,6 +83,7 @@ def write_results(
     *,
     case_id: str = "a",
     slide: str = "a.tif",
+    outlines: NDArray[np.object_] | None = None,
     **record: Any,  # noqa: ANN401 - keys of case.json
 ) -> None:
     """Write one case as `hetscore score` does; `cells` are rows of x, y, p, class and fragment."""
@@ -96,7 +103,7 @@ def write_results(
         ("slide", "fragment", "role", "score"),
         [{"slide": slide, "role": "sample"} | dict(row) for row in fragments],
     )
-    columns = {
+    columns: dict[str, Any] = {
         "slide": np.array([slide] * len(cells), object),
         "x": np.array([row["x"] for row in cells], np.float64),
         "y": np.array([row["y"] for row in cells], np.float64),
@@ -104,6 +111,8 @@ def write_results(
         "membrane_class": np.array([row["class"] for row in cells], np.int8),
         "fragment": np.array([row["fragment"] for row in cells], np.int32),
     }
+    if outlines is not None:
+        columns["outline"] = shapely.to_wkb(outlines)
     pq.write_table(pa.table(columns), case / "cells.parquet")
 
 
@@ -123,7 +132,7 @@ def write_phantom_truth(
         "type": np.zeros(len(cells), np.int8),
     }
     if outlines is not None:
-        columns["outline"] = outlines
+        columns["outline"] = shapely.to_wkb(outlines)
     pq.write_table(pa.table(columns), truth / f"{slide}.cells.parquet")
     row = {
         "case_id": slide,

@@ -66,13 +66,19 @@ def test_a_readers_error_is_not_the_programs() -> None:
 
 def test_figures() -> None:
     """The outcomes add up to n, and each case keeps its row."""
-    pairs = (("homo", "homo"), ("homo", "hetero"), ("hetero", "indeterminate"), ("negative", "equivocal"))
+    pairs = (
+        ("homo", "homo"),
+        ("homo", "hetero"),
+        ("hetero", "indeterminate"),
+        ("negative", "equivocal"),
+        ("homo", "homo"),
+    )
     rows = [case_row(found(answer), true(truth)) for truth, answer in pairs]
 
     figures = case_figures(rows)
 
-    assert (figures.n, figures.agree, figures.wrong_automatic, figures.deferred) == (4, 2, 1, 1)
-    assert (figures.literal_agree, figures.score_agree) == (2, 3)
+    assert (figures.n, figures.agree, figures.wrong_automatic, figures.deferred) == (5, 3, 1, 1)
+    assert (figures.literal_agree, figures.score_agree) == (3, 4)
     assert figures.rows[3].truth_status == "negative"
     assert figures.rows[3].status == "equivocal"
 

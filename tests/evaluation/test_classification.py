@@ -46,8 +46,8 @@ class TestTumor:
         assert figures.sensitivity == 1.0
 
     def test_kept_by_class(self) -> None:
-        """Of four unstained cells one is missed and two are called other; of two strong ones both are kept."""
-        figures = tumor_figures(comparison("0 00:9 00:1 00:4 33:9 33:8 n0:9"))
+        """Of four unstained cells one is missed and two are called other; both strong ones are kept, one just."""
+        figures = tumor_figures(comparison("0 00:9 00:1 00:4 33:9 33:5 n0:9"))
         none, strong = figures.kept_by_class["0"], figures.kept_by_class["3+"]
 
         assert (none.n, none.n_found, none.n_kept) == (4, 3, 1)

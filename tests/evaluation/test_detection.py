@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import shapely
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from hetscore.evaluation.detection import (
-    Instances,
     compare_cells,
-    compare_outlines,
     detection_figures,
-    join_comparisons,
     match_cells,
 )
 from hetscore.geometry import Box
@@ -175,77 +170,3 @@ class TestReadParts:
 
         assert compared.is_found.tolist() == [False]
         assert (compared.n_false, compared.n_neutral, compared.n_unsure) == (0, 1, 1)
-
-
-def squares(corners: list[tuple[float, float]], side: float = 10.0) -> NDArray[np.object_]:
-    """WKB of squares with these upper left corners."""
-    return np.array([shapely.to_wkb(shapely.box(x, y, x + side, y + side)) for x, y in corners], object)
-
-
-class TestOutlines:
-    """Cells compared by their overlap."""
-
-    def test_by_hand(self) -> None:
-        """One exact, one that shares 6/14, one missed: 1 matched, 1 false, 2 missed; PQ is 1 / (1 + 1/2 + 1)."""
-        true = [(0.0, 0.0), (50.0, 0.0), (100.0, 0.0)]
-        found = found_at([(5, 5), (59, 5)], outlines=squares([(0, 0), (54, 0)]))
-        truth = truth_at([(x + 5, y + 5) for x, y in true], outlines=squares(true))
-
-        compared = compare_cells(found, truth)
-
-        assert compared.instances == Instances(1, 1, 2, 1.0)
-        assert detection_figures(compared).pq == pytest.approx(0.4)
-        assert detection_figures(compared).n_outlines == 3
-
-    def test_more_than_half(self) -> None:
-        """Squares moved by 2 of 10 px share 8/12 and match; the sum is their overlap."""
-        compared = compare_outlines(
-            found_at([(7, 5)], outlines=squares([(2, 0)])), truth_at([(5, 5)], outlines=squares([(0, 0)]))
-        )
-
-        assert compared is not None
-        assert (compared.n_matched, compared.n_false, compared.n_missed) == (1, 0, 0)
-        assert compared.iou_sum == pytest.approx(2 / 3)
-
-    def test_one_partner_each(self) -> None:
-        """Two finds upon one cell: the better is its partner, the other false."""
-        compared = compare_outlines(
-            found_at([(6, 5), (5, 5)], outlines=squares([(1, 0), (0, 0)])),
-            truth_at([(5, 5)], outlines=squares([(0, 0)])),
-        )
-
-        assert compared == Instances(1, 1, 0, 1.0)
-
-    def test_cells_without_an_outline_match_nothing(self) -> None:
-        """A missing outline on either side is a cell without a partner."""
-        none = np.array([None], object)
-
-        compared = compare_outlines(found_at([(5, 5)], outlines=none), truth_at([(5, 5)], outlines=squares([(0, 0)])))
-
-        assert compared == Instances(0, 1, 1, 0.0)
-
-    def test_unsure_cells_drop_out(self) -> None:
-        """An unsure cell and its partner are neither matched nor wrong; nor is an unsure cell missed."""
-        places = [(0.0, 0.0), (50.0, 0.0), (100.0, 0.0)]
-        truth = truth_at(places, outlines=squares(places), is_sure=np.array([True, False, False]))
-
-        compared = compare_outlines(found_at(places[:2], outlines=squares(places[:2])), truth)
-
-        assert compared == Instances(1, 0, 0, 1.0)
-
-    def test_nothing_to_compare(self) -> None:
-        """Without outlines, or where only crops were read, there is no figure."""
-        outlined = found_at([(5, 5)], outlines=squares([(0, 0)]))
-
-        assert compare_outlines(outlined, truth_at([(5, 5)])) is None
-        assert compare_outlines(found_at([(5, 5)]), truth_at([(5, 5)], outlines=squares([(0, 0)]))) is None
-        assert compare_outlines(outlined, truth_at([(5, 5)], outlines=squares([(0, 0)]), read=())) is None
-
-    def test_joined(self) -> None:
-        """Instances add up; one slide without outlines leaves none for all."""
-        found, true = found_at([(5, 5)], outlines=squares([(0, 0)])), truth_at([(5, 5)], outlines=squares([(0, 0)]))
-        one, bare = compare_cells(found, true), compare_cells(found, truth_at([(5, 5)]))
-
-        assert join_comparisons([one, one]).instances == Instances(2, 0, 0, 2.0)
-        assert join_comparisons([one, bare]).instances is None
-        assert len(join_comparisons([one, bare])) == 2

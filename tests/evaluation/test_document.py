@@ -13,7 +13,7 @@ import pytest
 
 from hetscore.errors import UsageError
 from hetscore.evaluation.document import as_document, evaluate, write_evaluation
-from tests.evaluation.builders import write_csv, write_phantom_truth, write_results
+from tests.evaluation.builders import squares, write_csv, write_phantom_truth, write_results
 
 TWENTY = """
     0  0 .95
@@ -90,6 +90,9 @@ class TestTwentyCells:
             "n_neutral": 0,
             "n_unsure": 0,
             "n_outlines": 0,
+            "n_outlines_matched": 0,
+            "n_outlines_false": 0,
+            "n_outlines_neutral": 0,
         }
 
     def test_tumor(self, figures: dict[str, Any]) -> None:
@@ -296,10 +299,23 @@ class TestSides:
     def test_outlines_are_read_where_the_truth_has_them(self, tmp_path: Path) -> None:
         """Results without the column are refused then, not passed over."""
         write_results(tmp_path / "r", [self.CELL])
-        write_phantom_truth(tmp_path / "p", [self.TRUE], outlines=np.array([b"wkb"], object))
+        write_phantom_truth(tmp_path / "p", [self.TRUE], outlines=squares([(0, 0)]))
 
         with pytest.raises(UsageError, match="there is no column outline"):
             evaluate(tmp_path / "r", tmp_path / "p")
+
+    def test_outlines_from_file_to_figure(self, tmp_path: Path) -> None:
+        """Three cells, one of a known extent, one of an unknown one, one missed; a found one has no outline: PQ 1/2."""
+        found = [self.CELL, self.CELL | {"x": 50.0}, self.CELL | {"x": 200.0}]
+        true = [self.TRUE, self.TRUE | {"x": 50.0}, self.TRUE | {"x": 100.0}]
+        write_results(tmp_path / "r", found, outlines=squares([(0, 0), (45, 0), None]))
+        write_phantom_truth(tmp_path / "p", true, outlines=squares([(0, 0), None, (95, 0)]))
+
+        detection = evaluate(tmp_path / "r", tmp_path / "p").figures.detection
+
+        assert detection.pq == 0.5
+        assert (detection.n_outlines, detection.n_outlines_matched) == (2, 1)
+        assert (detection.n_outlines_false, detection.n_outlines_neutral) == (1, 1)
 
 
 class TestWriting:

@@ -98,6 +98,17 @@ class TestPairs:
         assert [(row.n_cells, row.n_shared) for row in compared.rows] == [(5, 4), (5, 5)]
         assert (figures.count_agreement, figures.n_scored, figures.score_agreement) == (1.0, 2, 0.5)
 
+    def test_three_fragments(self) -> None:
+        """Of three 3+ fragments of 6, 5 and 7 cells two score right; or one does, and two were not assessable."""
+        own = "1" * 6 + "2" * 5 + "3" * 7
+        scored = compare(own, own, {1: THREE, 2: THREE, 3: TWO})
+        figures = fragment_figures([scored])
+        bare = fragment_figures([compare(own, own, {1: THREE, 2: None, 3: None})])
+
+        assert [row.n_cells for row in scored.rows] == [6, 5, 7]
+        assert figures.score_agreement == pytest.approx(2 / 3)
+        assert (bare.n_paired, bare.n_scored, bare.n_not_assessable, bare.n_false_tumor) == (3, 1, 2, 0)
+
     def test_split(self) -> None:
         """A fragment found in two parts is paired with the larger; the counts differ."""
         compared = compare("11111", "11222", {1: THREE, 2: ZERO})

@@ -10,7 +10,7 @@ import pytest
 from hetscore.domain import CaseLabel, Her2Score, Her2Status
 from hetscore.errors import UsageError
 from hetscore.evaluation.results import FoundFragment, read_cases, read_slides
-from tests.evaluation.builders import MPP, write_results
+from tests.evaluation.builders import MPP, squares, write_results
 
 CELLS = [
     {"x": 10.0, "y": 20.0, "p": 0.9, "class": 3, "fragment": 1},
@@ -53,6 +53,35 @@ def test_cells(tmp_path: Path) -> None:
     assert slide.membrane_class.tolist() == [3, -1]
     assert slide.fragment.tolist() == [1, 2]
     assert slide.fragments == (FoundFragment(1, Her2Score.THREE_PLUS), FoundFragment(2, None))
+
+
+def test_outlines(tmp_path: Path) -> None:
+    """Read where they are asked for; a cell without one is no fault."""
+    write_results(tmp_path, CELLS, FRAGMENTS, outlines=squares([(5, 15), None]))
+
+    (slide,) = read_slides(read_cases(tmp_path)[0], {"a.tif"}, with_outlines=True)
+
+    assert slide.outlines is not None
+    assert slide.outlines[0].bounds == (5, 15, 15, 25)
+    assert slide.outlines[1] is None
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "fault"),
+    [
+        ("x", float("nan"), "x nan; expected level-0 pixels"),
+        ("y", float("inf"), "y inf; expected level-0 pixels"),
+        ("p", float("nan"), "p_tumor nan; expected 0 to 1"),
+        ("p", 1.5, "p_tumor 1.5; expected 0 to 1"),
+        ("class", 4, "membrane_class 4; expected -1, 0, 1, 2 or 3"),
+    ],
+)
+def test_wrong_cells(tmp_path: Path, column: str, value: float, fault: str) -> None:
+    """A value that cannot be is named, with the file and the remedy."""
+    write_results(tmp_path, [CELLS[0], CELLS[1] | {column: value}])
+
+    with pytest.raises(UsageError, match=rf"cells.parquet: {fault}. Score the slides again"):
+        list(read_slides(read_cases(tmp_path)[0], {"a.tif"}, with_outlines=False))
 
 
 def test_other_slides_are_passed_over(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from hetscore.domain import CaseLabel, Her2Score, Her2Status
 from hetscore.errors import UsageError
 from hetscore.evaluation.truth import read_phantom
-from tests.evaluation.builders import write_phantom_truth
+from tests.evaluation.builders import squares, write_phantom_truth
 
 CELLS = [
     {"x": 10.5, "y": 20.0, "kind": "3", "fragment": 1},
@@ -52,13 +53,36 @@ def test_cells_that_are_not_asked_for(tmp_path: Path) -> None:
 
 
 def test_outlines_where_there_are_any(tmp_path: Path) -> None:
-    """The column `outline` is read as it is."""
-    write_phantom_truth(tmp_path, CELLS, outlines=np.array([b"one", b"two"], object))
+    """The column `outline` is read as shapes; a cell without one is no fault."""
+    write_phantom_truth(tmp_path, CELLS, outlines=squares([(5, 15), None]))
 
     truth = read_phantom(tmp_path).slides["a"]
 
     assert truth.outlines is not None
-    assert truth.outlines.tolist() == [b"one", b"two"]
+    assert shapely.bounds(truth.outlines[0]).tolist() == [5, 15, 15, 25]
+    assert truth.outlines[1] is None
+
+
+def test_a_ring_that_crosses_itself_is_mended(tmp_path: Path) -> None:
+    """A bow tie is two triangles of 25 px2 each."""
+    bow = shapely.Polygon([(0, 0), (10, 10), (10, 0), (0, 10)])
+    write_phantom_truth(tmp_path, CELLS, outlines=np.array([bow, None], object))
+
+    truth = read_phantom(tmp_path).slides["a"]
+
+    assert truth.outlines is not None
+    assert truth.outlines[0].area == pytest.approx(50)
+
+
+@pytest.mark.parametrize("column", [[b"one", None], ["one", None], [1, 2]])
+def test_wrong_outlines(tmp_path: Path, column: list[object]) -> None:
+    """Bytes that are no WKB, texts and numbers are refused, with the file's name."""
+    write_phantom_truth(tmp_path, CELLS)
+    path = tmp_path / "truth" / "a.cells.parquet"
+    pq.write_table(pq.read_table(path).append_column("outline", pa.array(column)), path)
+
+    with pytest.raises(UsageError, match=r"a.cells.parquet: outlines are not readable \(.+\); expected WKB polygons"):
+        read_phantom(tmp_path)
 
 
 def test_cases(tmp_path: Path) -> None:

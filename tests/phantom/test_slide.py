@@ -6,11 +6,13 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openslide
 import pyarrow.parquet as pq
 import pytest
+import shapely
 import tifffile
 
 from hetscore.domain import FragmentRole, IshResult, MembraneClass
@@ -20,7 +22,7 @@ from hetscore.phantom.epithelium import CellType, Ground
 from hetscore.phantom.noise import Field
 from hetscore.phantom.pieces import PieceOrder
 from hetscore.phantom.spec import ArtefactKind, ArtefactSpec, Damage
-from hetscore.phantom.tissue import FragmentTissue
+from hetscore.phantom.tissue import FragmentTissue, grow_fragment
 from hetscore.phantom.truth import judge_case
 from hetscore.phantom.truth_files import ARTEFACT_BITS, MASK_DOWNSAMPLE
 
@@ -164,6 +166,33 @@ def test_truth_lies_on_the_nuclei(tmp_path: Path) -> None:
     assert x[fragment == 1].max() + 400 / 0.25 < x[fragment == 2].min()
     assert np.median(at_nuclei) < np.median(around) - 25
     assert not np.array(cells["is_tumor"])[fragment == 2].any()
+
+
+@pytest.mark.usefixtures("unstained")
+@pytest.mark.parametrize("mpp", [0.25, 0.5])
+def test_outlines_of_the_truth_are_the_cells_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mpp: float) -> None:
+    """Every row has its nucleus around its center; tumor cells an outline, with the area of the territory painted."""
+    grown: list[FragmentTissue] = []
+
+    def grow(*args: Any) -> FragmentTissue:  # noqa: ANN401 - handed on as they are
+        grown.append(grow_fragment(*args))
+        return grown[-1]
+
+    monkeypatch.setattr("hetscore.phantom.pieces.grow_fragment", grow)
+    write_phantom([CaseSpec("a", (STRONG,), mpp=mpp)], 0, tmp_path)
+
+    cells = pq.read_table(tmp_path / "truth" / "a.cells.parquet")
+    nucleus, outline = (shapely.from_wkb(cells[name].to_numpy()) for name in ("nucleus", "outline"))
+    centers = shapely.points(cells["x"].to_numpy(), cells["y"].to_numpy())
+    painted = np.bincount(grown[0].cells.ravel(), minlength=len(grown[0].x) + 1)[1:][grown[0].has_nucleus]
+    has_outline = ~shapely.is_missing(outline)
+    assert shapely.distance(shapely.centroid(nucleus), centers).max() < 1.0
+    assert np.array_equal(has_outline, painted > 0)
+    assert has_outline[cells["is_tumor"].to_numpy()].all()
+    assert not has_outline[np.isin(cells["type"].to_numpy(), [CellType.FIBROBLAST, CellType.LYMPHOCYTE])].any()
+    ratio = shapely.area(outline[has_outline]) * (mpp / grown[0].mpp) ** 2 / painted[has_outline]
+    assert np.median(ratio) == pytest.approx(1, abs=0.005)
+    assert shapely.covers(outline[has_outline], nucleus[has_outline]).all()
 
 
 @pytest.mark.usefixtures("unstained")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hetscore.domain import CaseLabel, FragmentRole, Her2Score, Her2Status, IshResult, MembranePattern
+from hetscore.phantom.rings import no_rings
 from hetscore.phantom.truth import FragmentTruth, biopsy_score, judge_case, largest_cluster
 
 
@@ -24,6 +25,8 @@ def chain(text: str, number: int = 1, level: int = 1) -> FragmentTruth:
         pattern=np.array([3 if symbol in "123" else 0 for symbol in symbols], np.int8),
         type=np.zeros(n, np.int8),
         contacts=np.array(contacts, np.int64).reshape(-1, 2),
+        outlines=no_rings(n),
+        nuclei=no_rings(n),
         number=number,
         level=level,
         role=FragmentRole.SAMPLE if number > 0 else FragmentRole.CONTROL,

@@ -16,6 +16,7 @@ from hetscore.domain import CaseLabel, FragmentRole, Her2Score, Her2Status, Memb
 from hetscore.geometry import Box
 from hetscore.phantom.artefacts import ArtefactTruth
 from hetscore.phantom.epithelium import Ground
+from hetscore.phantom.rings import Rings
 from hetscore.phantom.spec import ArtefactKind
 from hetscore.phantom.truth import CaseTruth
 from hetscore.phantom.truth_files import (
@@ -58,7 +59,35 @@ def test_cells_are_rows_with_their_section_and_artefacts(tmp_path: Path) -> None
         "type": [0, 0, 0, 0],
         "level": [2, 2, 2, 1],
         "artefact": [FOLD, FOLD + PEN, PEN, FOLD],
+        "outline": [None] * 4,
+        "nucleus": [None] * 4,
     }
+
+
+def test_rings_are_polygons_in_the_table(tmp_path: Path) -> None:
+    """The second of three cells has a triangle, and every cell a nucleus; the file says so as GeoParquet does."""
+    triangle = Rings(np.array([[1, 1], [5, 1], [1, 4]], np.float32), np.array([0, 0, 3, 3]))
+    squares = Rings(np.tile(np.array([[0, 0], [2, 0], [2, 2], [0, 2]], np.float32), (3, 1)), np.array([0, 4, 8, 12]))
+
+    write_cells(tmp_path / "a.parquet", [replace(chain("30n"), outlines=triangle, nuclei=squares.moved(10, 20))])
+
+    table = pq.read_table(tmp_path / "a.parquet")
+    outline, nucleus = (shapely.from_wkb(table[name].to_numpy()) for name in ("outline", "nucleus"))
+    geo = json.loads(table.schema.metadata[b"geo"])
+    assert [shape and shape.area for shape in outline] == [None, 6.0, None]
+    assert shapely.bounds(nucleus).tolist() == [[10, 20, 12, 22]] * 3
+    assert (geo["version"], geo["primary_column"], sorted(geo["columns"])) == (
+        "1.1.0",
+        "outline",
+        ["nucleus", "outline"],
+    )
+
+
+def test_a_section_without_cells_has_no_rows(tmp_path: Path) -> None:
+    """Beside one that has some."""
+    write_cells(tmp_path / "a.parquet", [chain(""), chain("3")], [layer(0, 0, [[FOLD]])])
+
+    assert pq.read_table(tmp_path / "a.parquet")["artefact"].to_pylist() == [FOLD]
 
 
 def test_every_kind_has_a_bit_of_its_own() -> None:
