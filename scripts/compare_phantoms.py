@@ -247,18 +247,28 @@ def find_gastric(data: Path) -> list[tuple[Path, float | None]]:
     return [(path, GASTRIC_MPP) for path in sorted((data / "cldn18-gastric").glob("*.png"))]
 
 
+def _named(text: str) -> tuple[str, Path]:
+    """Part NAME=DIR."""
+    name, _, folder = text.partition("=")
+    if not (name and folder and Path(folder).is_dir()):
+        raise argparse.ArgumentTypeError(f"{text}: expected NAME=DIR, the DIR of hetscore phantom, e.g. typical=slides")
+    return name, Path(folder)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and compare."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the real images")
-    parser.add_argument("--phantoms", nargs="+", required=True, metavar="NAME=DIR", help="folders of hetscore phantom")
+    parser.add_argument(
+        "--phantoms", nargs="+", required=True, type=_named, metavar="NAME=DIR", help="folders of hetscore phantom"
+    )
     parser.add_argument("--fields", type=int, default=12, help="fields a slide")
     parser.add_argument("--out", type=Path, help="folder for contact sheets")
     given = parser.parse_args(arguments)
     real = take_fields("real", find_real(given.data), given.fields)
     drawn = {}
-    for name, folder in (pair.split("=", 1) for pair in given.phantoms):
-        slides = sorted([*Path(folder).glob("*.tif"), *Path(folder).glob("*.png")])
+    for name, folder in given.phantoms:
+        slides = sorted([*folder.glob("*.tif"), *folder.glob("*.png")])
         drawn[name] = take_fields(
             name, [(path, MPP if path.suffix == ".png" else None) for path in slides], given.fields
         )

@@ -21,8 +21,8 @@ def phantom(
         str,
         typer.Argument(
             metavar="PRESET|SPEC.toml",
-            help="easy, typical, hard, artefacts, scanner-warm, scanner-cool, scanner-contrast, levels, large, sample; "
-            "or a file of your own.",
+            help="easy, typical, hard, dark, artefacts, scanner-warm, scanner-cool, scanner-contrast, levels, large, "
+            "sample; or a file of your own.",
         ),
     ] = "",
     out: Annotated[Path | None, typer.Option(help="New or empty folder to write to.")] = None,
@@ -68,6 +68,7 @@ def draw(cases: tuple[CaseSpec, ...], seed: int, out: Path, processes: int) -> N
 
     from hetscore.phantom import write_phantom
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Drawing slides", total=len(cases))
         write_phantom(cases, seed, out, processes=processes, progress=lambda _: bar.advance(task))

@@ -81,13 +81,10 @@ def apply_artefacts(
     return [_spoil(scene, spec, own) for spec, own in zip(specs, rng.spawn(len(specs)), strict=True)]
 
 
-_NEED_TISSUE = (ArtefactKind.FOLD, ArtefactKind.BLUR)
-
-
 def _check(spec: ArtefactSpec, fragments: Sequence[PlacedFragment]) -> None:
     where = f"artefacts: {spec.kind}"
     if spec.fragment is None:
-        if spec.kind in _NEED_TISSUE:
+        if spec.kind.needs_tissue:
             raise UsageError(
                 f"{where} on the glass; expected a fragment, for it shows only on tissue. Name a fragment."
             )

@@ -80,6 +80,10 @@ def grade_classes(rng: np.random.Generator, xy: Floats, first: MembraneClass, la
 
 
 def _densest_group(xy: Floats, k: int) -> NDArray[np.intp]:
-    distance, nearest = cKDTree(xy).query(xy, k=np.arange(1, k + 1))
-    group: NDArray[np.intp] = nearest[np.argmin(distance[:, -1])]
+    """Rows of the `k` places that lie closest together; distances to the k-th alone are kept, k may be thousands."""
+    if k == len(xy):
+        return np.arange(k)
+    tree = cKDTree(xy)
+    reach = tree.query(xy, k=[k])[0][:, 0]
+    group: NDArray[np.intp] = tree.query(xy[np.argmin(reach)], k=np.arange(1, k + 1))[1]
     return group

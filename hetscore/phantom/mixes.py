@@ -13,7 +13,16 @@ from typing import TypeVar
 import numpy as np
 
 from hetscore.domain import IshResult, MembraneClass, MembranePattern
-from hetscore.phantom.spec import ArtefactKind, ArtefactSpec, CaseSpec, Damage, FragmentSpec, OpticsSpec, Tissue
+from hetscore.phantom.spec import (
+    ArtefactKind,
+    ArtefactSpec,
+    CaseSpec,
+    Damage,
+    FragmentSpec,
+    OpticsSpec,
+    Scanner,
+    Tissue,
+)
 
 Rng = np.random.Generator
 _T = TypeVar("_T")
@@ -190,6 +199,23 @@ def usual_optics(rng: Rng) -> OpticsSpec:
         hematoxylin_gain=between(rng, 0.8, 1.25),
         dab_gain=between(rng, 0.9, 1.1),
         blush=between(rng, 0.7, 1.4),
+    )
+
+
+def dark_optics(rng: Rng) -> OpticsSpec:
+    """Draw heavy stain: dark nuclei and membranes, cytoplasm so brown that nuclei are hard to see.
+
+    The factors bring the densest hematoxylin and DAB of a field to what the `cldn18-gastric` tiles show, as measured
+    by `scripts/compare_phantoms.py`; half of the slides are scanned with hard contrast, for these tiles are as
+    saturated.
+    """
+    return replace(
+        usual_optics(rng),
+        scanner=Scanner.CONTRAST if rng.random() < 0.5 else Scanner.NEUTRAL,
+        thickness_sd=between(rng, 0.08, 0.2),
+        hematoxylin_gain=between(rng, 2.3, 3.1),
+        dab_gain=between(rng, 1.12, 1.35),
+        blush=between(rng, 2.5, 4.5),
     )
 
 

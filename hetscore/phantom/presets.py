@@ -25,13 +25,14 @@ from hetscore.phantom.mixes import (
     TYPICAL,
     USUAL,
     Rng,
+    dark_optics,
     draw_artefact,
     draw_mix,
     harder,
     poor_optics,
     usual_optics,
 )
-from hetscore.phantom.spec import ArtefactKind, CaseSpec, FragmentSpec, OpticsSpec, Scanner, Tissue
+from hetscore.phantom.spec import MOST_CASES, ArtefactKind, CaseSpec, FragmentSpec, OpticsSpec, Scanner, Tissue
 
 DrawCases = Callable[[Rng, int], tuple[CaseSpec, ...]]
 """From a generator and a number of cases to the cases."""
@@ -59,6 +60,10 @@ def _typical(rng: Rng, n_cases: int) -> tuple[CaseSpec, ...]:
 def _hard(rng: Rng, n_cases: int) -> tuple[CaseSpec, ...]:
     cases = [harder(rng, case) for case in draw_mix(rng, n_cases, HARD, POOR)]
     return tuple(replace(case, optics=poor_optics(rng), quality=int(rng.integers(60, 86))) for case in cases)
+
+
+def _dark(rng: Rng, n_cases: int) -> tuple[CaseSpec, ...]:
+    return tuple(replace(case, optics=dark_optics(rng)) for case in _typical(rng, n_cases))
 
 
 def _artefacts(rng: Rng, n_cases: int) -> tuple[CaseSpec, ...]:
@@ -163,6 +168,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "easy": Preset("sharp, evenly stained slides; every tumor cell of a case is of one class", _easy),
         "typical": Preset("all kinds of case and tissue, stained as in routine work, a little damage", _typical),
         "hard": Preset("weak or hazy stain, soft focus, clones of 5-50 cells, thin mosaics, gradients, damage", _hard),
+        "dark": Preset("typical, stained heavily: dark nuclei, brown membranes and cytoplasm that hide nuclei", _dark),
         "artefacts": Preset(
             "one artefact a case, in turn: fold, pen, blur, bubble, coverslip, hair, floater", _artefacts
         ),
@@ -209,8 +215,12 @@ def make_cases(preset: str, seed: int, n_cases: int) -> tuple[CaseSpec, ...]:
 
 
 def check_request(seed: int, n_cases: int) -> None:
-    """Raise UsageError unless there is at least one case, and a seed that is not negative."""
+    """Raise UsageError unless there are 1 to `MOST_CASES` cases, and a seed that is not negative."""
     if n_cases < 1:
         raise UsageError(f"cases: {n_cases}; expected at least 1. Ask for one case or more.")
+    if n_cases > MOST_CASES:
+        raise UsageError(
+            f"cases: {n_cases}; expected at most {MOST_CASES}. Draw more with another --seed into another --out."
+        )
     if seed < 0:
         raise UsageError(f"seed: {seed}; expected 0 or more. Give a seed that is not negative.")

@@ -112,7 +112,11 @@ def make_empty_folder(folder: Path) -> None:
         raise UsageError(f"{folder}: a file; expected a folder. Give another --out.")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder}: the folder is not empty; expected a new or empty one. Give another --out.")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"cannot be made ({error.strerror})"
+        raise UsageError(f"{folder}: {reason}; expected a new or empty folder. Give another --out.") from None
 
 
 @contextmanager

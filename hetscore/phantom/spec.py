@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from hetscore.domain import IshResult, MembraneClass, MembranePattern
 
+MOST_CASES = 1000
+"""In a folder: a day's drawing. More are drawn with another seed into another folder."""
+
 
 class Tissue(StrEnum):
     """What a fragment is made of; stroma and lymphocytes fill the rest."""
@@ -53,6 +56,11 @@ class ArtefactKind(StrEnum):
     HAIR = "hair"
     FLOATER = "floater"
     """Tissue that came off and lies elsewhere."""
+
+    @property
+    def needs_tissue(self) -> bool:
+        """Whether it is nothing on bare glass."""
+        return self in (ArtefactKind.FOLD, ArtefactKind.BLUR)
 
 
 class Scanner(StrEnum):

@@ -5,6 +5,7 @@ The keys are the names of the fields of `hetscore.phantom.spec`; the tables belo
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any, Protocol
 from hetscore.domain import IshResult, MembraneClass, MembranePattern
 from hetscore.errors import UsageError
 from hetscore.phantom.spec import (
+    MOST_CASES,
     ArtefactKind,
     ArtefactSpec,
     CaseSpec,
@@ -151,8 +153,8 @@ class Shares:
         faults += [_unknown(f"{path}.{key}", words) for key in value if key not in words]
         known = {key: share for key, share in value.items() if key in words}
         shares = {Damage(key): DAMAGED.read(share, f"{path}.{key}", faults) for key, share in known.items()}
-        if sum(shares.values()) > DAMAGED.high:
-            faults.append(f"{path}: {sum(shares.values()):g} in all; expected at most {DAMAGED.high:g}")
+        if math.fsum(shares.values()) > DAMAGED.high:
+            faults.append(f"{path}: {math.fsum(shares.values()):g} in all; expected at most {DAMAGED.high:g}")
         return shares
 
     def text(self, value: Mapping[Damage, float]) -> str:
@@ -207,11 +209,8 @@ CASE: Mapping[str, Kind] = {
 }
 """Its tables are optics, fragment and artefact."""
 
-ON_TISSUE = (ArtefactKind.FOLD, ArtefactKind.BLUR)
-"""Artefacts that are nothing without a fragment."""
-
 MOST_FRAGMENTS = 100
-MOST_CASES = 1000
+"""And artefacts, of a case: more do not fit on a slide."""
 
 
 def _quoted(word: str) -> str:
@@ -253,8 +252,12 @@ def read_spec(path: Path) -> tuple[CaseSpec, ...]:
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         raise UsageError(f"{path}: no such file; expected a specification in TOML. Check the path.") from None
+    except OSError as error:
+        raise UsageError(
+            f"{path}: cannot be read ({error.strerror}); expected a specification in TOML. Give another file."
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not valid TOML ({error}); expected TOML. Mend the line named.") from None
 
@@ -270,10 +273,15 @@ def _read_cases(values: dict[str, Any], faults: list[str]) -> tuple[CaseSpec, ..
     return cases
 
 
+_PLACE = r"\[\d+\]"
+"""Number of a table in a path: headings in the file have none."""
+
+
 def _tables(value: object, path: str, number: tuple[int, int], faults: list[str]) -> list[dict[str, Any]]:
     least, most = number
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        faults.append(f"{path}: {value!r}; expected tables headed [[{path.split('.')[-1]}]]")
+        seen = "one table" if isinstance(value, dict) else repr(value)
+        faults.append(f"{path}: {seen}; expected tables headed [[{re.sub(_PLACE, '', path)}]]")
         return []
     if not least <= len(value) <= most:
         faults.append(f"{path}: {len(value)} tables; expected {least} to {most}")
@@ -312,9 +320,11 @@ def _read_optics(table: object, path: str, faults: list[str]) -> OpticsSpec:
 
 def _read_fragment(table: dict[str, Any], path: str, faults: list[str]) -> FragmentSpec:
     faults += _find_unknown(table, list(FRAGMENT), path)
+    n_faults = len(faults)
     fragment = FragmentSpec(**_read_fields(FRAGMENT, table, path, faults))
     has_minor = bool(fragment.clone_cells or fragment.mosaic_share or fragment.is_graded)
-    if fragment.has_tumor and has_minor and fragment.minor_class is fragment.membrane_class:
+    is_read = len(faults) == n_faults  # else a default stands where the value was refused
+    if is_read and fragment.has_tumor and has_minor and fragment.minor_class is fragment.membrane_class:
         faults.append(
             f"{path}.minor_class: {_quoted(fragment.minor_class.label)}, as membrane_class; "
             "expected another class for the clone, the mosaic or the gradient to be seen"
@@ -328,10 +338,11 @@ def _read_artefact(table: dict[str, Any], path: str, n_fragments: int, faults: l
         faults.append(f"{path}.kind: missing; expected one of {', '.join(_quoted(kind) for kind in ArtefactKind)}")
     values = {"kind": ArtefactKind.FOLD, **_read_fields(ARTEFACT, table, path, faults)}
     artefact = ArtefactSpec(**values)
-    if artefact.fragment is None and artefact.kind in ON_TISSUE and "kind" in table:
-        faults.append(f"{path}.fragment: missing; expected 1 to {n_fragments}: bare glass has no {artefact.kind}")
-    if artefact.fragment is not None and artefact.fragment > max(n_fragments, 1):
-        faults.append(f"{path}.fragment: {artefact.fragment}; expected 1 to {n_fragments}, the case's fragments")
+    most = max(n_fragments, 1)
+    if artefact.fragment is None and artefact.kind.needs_tissue and table.get("kind") == artefact.kind:
+        faults.append(f"{path}.fragment: missing; expected 1 to {most}: bare glass has no {artefact.kind}")
+    if artefact.fragment is not None and artefact.fragment > most:
+        faults.append(f"{path}.fragment: {artefact.fragment}; expected 1 to {most}, the case's fragments")
     return artefact
 
 

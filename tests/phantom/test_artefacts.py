@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from hetscore.domain import Rgb
 from hetscore.errors import UsageError
 from hetscore.geometry import Box
 from hetscore.phantom.artefacts import ArtefactTruth, PlacedFragment, apply_artefacts, cell_px, to_cells
+from hetscore.phantom.retouch import defocused
 from hetscore.phantom.spec import ArtefactKind, ArtefactSpec
 
 MPP = 0.5
@@ -129,6 +131,17 @@ def test_folds_floaters_ink_and_hair_darken_and_blur_keeps_the_mean() -> None:
     steps = [np.abs(np.diff(picture.astype(int), axis=0))[mask[1:]].mean() for picture in (before, after)]
     assert after[mask].mean() == pytest.approx(before[mask].mean(), rel=0.02)
     assert steps[1] < 0.5 * steps[0]
+
+
+def test_a_fold_lays_other_tissue_over() -> None:
+    """What dims a fold is not the tissue beneath it, out of focus, but tissue from beside it, in the mirror."""
+    before, after, truth = spoil(ArtefactSpec(ArtefactKind.FOLD, 1, 0.3))
+    inside = ndimage.binary_erosion(in_pixels(truth, after.shape), iterations=12)
+
+    beneath = defocused(before, 1.1 / MPP)
+    laid_over = np.log(after[inside] + 1.0) - np.log(beneath[inside] + 1.0)
+
+    assert np.corrcoef(laid_over.ravel(), np.log(beneath[inside] + 1.0).ravel())[0, 1] < 0.3
 
 
 def test_a_coverslip_crosses_the_slide() -> None:

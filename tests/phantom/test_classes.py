@@ -33,18 +33,43 @@ def test_clone_is_compact_and_of_the_size_asked_for() -> None:
     assert (classes[classes != MembraneClass.NEGATIVE] == MembraneClass.STRONG).all()
 
 
-def test_mosaic_counts_seen_cells_and_hidden_cells_follow_their_neighbor() -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_mosaic_counts_seen_cells_and_hidden_cells_follow_their_neighbor(seed: int) -> None:
     """Half of four seen cells turn faint; a tumor cell without nucleus takes its neighbor's class; stroma has none."""
     xy = np.array([[0, 0], [10, 0], [20, 0], [30, 0], [30.5, 0], [40, 0]], float)
     is_tumor = np.array([True, True, True, True, True, False])
     is_seen = np.array([True, True, True, True, False, True])
     spec = FragmentSpec(membrane_class=MembraneClass.STRONG, mosaic_share=0.5, minor_class=MembraneClass.FAINT)
 
-    classes = assign_classes(np.random.default_rng(0), spec, xy, is_tumor, is_seen)
+    classes = assign_classes(np.random.default_rng(seed), spec, xy, is_tumor, is_seen)
 
     assert np.count_nonzero(classes[:4] == MembraneClass.FAINT) == 2
     assert classes[4] == classes[3]
     assert classes[5] == MembraneClass.UNSCORED
+
+
+def test_a_mosaic_is_scattered() -> None:
+    """A third of 900 cells lie all over the grid: about as many in each quarter of it."""
+    xy, every = grid(30), np.ones(900, bool)
+    spec = FragmentSpec(membrane_class=MembraneClass.STRONG, mosaic_share=1 / 3)
+
+    minor = xy[assign_classes(np.random.default_rng(0), spec, xy, every, every) == MembraneClass.NEGATIVE]
+
+    quarter = 2 * (minor[:, 0] >= 15) + (minor[:, 1] >= 15)
+    assert len(minor) == 300
+    assert np.bincount(quarter) == pytest.approx(75, abs=25)
+
+
+def test_a_clone_lies_where_cells_are_densest_and_may_be_all_of_them() -> None:
+    """Of two clusters, 1 and 2 apart, the denser one is the clone; one of more cells than there are is every cell."""
+    xy = np.concatenate([2 * grid(4), grid(4) + 50])
+    every = np.ones(32, bool)
+    clones = [FragmentSpec(membrane_class=MembraneClass.STRONG, clone_cells=n) for n in (16, 100_000)]
+
+    one, whole = (assign_classes(np.random.default_rng(0), spec, xy, every, every) for spec in clones)
+
+    assert np.flatnonzero(one == MembraneClass.NEGATIVE).tolist() == list(range(16, 32))
+    assert (whole == MembraneClass.NEGATIVE).all()
 
 
 def test_a_gradient_passes_through_all_classes_in_order() -> None:

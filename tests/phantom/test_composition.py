@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from hetscore.domain import MembraneClass
 from hetscore.phantom import FragmentSpec, Tissue
@@ -23,6 +24,7 @@ OWN = {
     Tissue.MUSCLE: CellType.MUSCLE,
 }
 STROMAL = {CellType.FIBROBLAST, CellType.LYMPHOCYTE, CellType.PLASMA, CellType.ENDOTHELIUM}
+NORMAL = [CellType.FOVEOLAR, CellType.METAPLASTIC]
 
 
 def composed(tissue: Tissue, seed: int, params: CompositionParams) -> tuple[Plan, Sites]:
@@ -66,3 +68,24 @@ def test_only_metaplasia_and_signet_rings_hold_mucin() -> None:
     with_mucin = {tissue for tissue in Tissue if (composed(tissue, 1, params)[1].vacuole[:, LONG] > 0).any()}
 
     assert with_mucin == {Tissue.METAPLASIA, Tissue.SIGNET_RING}
+
+
+def test_kinds_of_epithelium_keep_apart() -> None:
+    """No tumor nucleus lies within 5 um of a normal one: stroma stands between them."""
+    params = replace(CompositionParams(), normal_chance=1.0, normal_share=(0.3, 0.35))
+
+    for seed in range(3):
+        _, sites = composed(Tissue.SHEETS, seed, params)
+        tumor, normal = (sites.nucleus[np.isin(sites.type, kinds), :2] for kinds in ([CellType.TUMOR], NORMAL))
+        assert cKDTree(normal).query(tumor)[0].min() > 5
+
+
+def test_small_fragments_hold_no_normal_part() -> None:
+    """Below 350 um it would leave too little tumor, whatever the chance."""
+    plan = Plan(np.full((300, 300), Ground.STROMA, np.uint8))
+    params = replace(CompositionParams(), normal_chance=1.0, normal_share=(0.5, 0.5))
+
+    for diameter, is_there in ((349.0, False), (350.0, True)):
+        spec = FragmentSpec(diameter, Tissue.SHEETS)
+        sites = compose(np.random.default_rng(0), Plan(plan.ground.copy()), spec, 0.5, params)
+        assert np.isin(sites.type, NORMAL).any() == is_there

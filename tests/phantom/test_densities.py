@@ -100,6 +100,29 @@ def test_a_plasma_cell_has_a_clock_face() -> None:
     assert contrast[CellType.LYMPHOCYTE] < 0.5 * contrast[CellType.PLASMA]
 
 
+def test_tumor_nuclei_have_nucleoli() -> None:
+    """Over ten drawings the darkest place inside stands out by most in tumor; a lymphocyte's by its chromatin alone."""
+    excess = {}
+    for cell_type in (CellType.TUMOR, CellType.LYMPHOCYTE):
+        tissue = one_nucleus(cell_type)
+        drawn = [paint_densities(tissue, np.random.default_rng(i))[0][tissue.depth < 0.5] for i in range(10)]
+        excess[cell_type] = np.mean([inside.max() / np.median(inside) for inside in drawn])
+
+    assert excess[CellType.TUMOR] > 2
+    assert excess[CellType.LYMPHOCYTE] < 1.7
+
+
+def test_haze_lies_over_a_nucleus_by_half() -> None:
+    """A section is thicker than the nucleus in it: of the cytoplasm's DAB about half lies over it."""
+    tissue = two_cells(MembraneClass.STRONG, MembraneClass.STRONG, MembranePattern.LATERAL)
+    nuclei = tissue.nuclei.copy()
+    nuclei[40:120, 100:130] = 1
+
+    plain, nucleated = (paint(replace(tissue, nuclei=labels))[1][50:110, 105:125] for labels in (tissue.nuclei, nuclei))
+
+    assert nucleated.mean() == pytest.approx(0.5 * plain.mean(), rel=0.2)
+
+
 def test_mucin_is_clear_in_a_stained_cell() -> None:
     """A vacuole has neither the cytoplasm's hematoxylin nor its DAB; the membrane around the cell stays."""
     tissue = two_cells(MembraneClass.STRONG, MembraneClass.STRONG, MembranePattern.COMPLETE)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetscore.geometry import Box
-from hetscore.phantom.layout import BORDER_UM, GAP_UM, GRID_PX, place_pieces
+from hetscore.phantom.layout import BORDER_UM, GAP_UM, GRID_PX, PLAY_UM, place_pieces
 
 SIZE = st.tuples(st.integers(20, 900), st.integers(20, 900))
 
@@ -61,3 +61,12 @@ def test_levels_lie_below_one_another_and_the_control_in_the_corner() -> None:
     assert [box.x for box in first] == sorted(box.x for box in first)
     assert places.controls[0].x > max(box.right for box in places.levels[0] + places.levels[1])
     assert places.controls[0].y < first[0].bottom
+
+
+def test_pieces_lie_a_little_off_their_rows() -> None:
+    """From slide to slide a piece moves, by no more than its play and a step of the grid."""
+    slides = [place_pieces([[(100, 80)] * 4], [], 0.5, np.random.default_rng(seed)).levels[0] for seed in range(10)]
+
+    first = np.array([(boxes[0].x, boxes[0].y) for boxes in slides])
+    assert (np.ptp(first, axis=0) > 0).all()
+    assert np.ptp(first, axis=0).max() <= PLAY_UM / 0.5 + GRID_PX

@@ -83,12 +83,38 @@ def test_a_border_is_the_stronger_cells() -> None:
 
 
 def test_partial_lines_come_and_go() -> None:
-    """A partial line covers some but not all of a long border."""
+    """Over ten drawings of a long border about two thirds of it are stained, and a good part in each."""
     tissue = two_cells(MembraneClass.FAINT, MembraneClass.FAINT, MembranePattern.PARTIAL)
 
-    line = paint_membranes(tissue, np.random.default_rng(0), PLAIN)[:, 150:170].max(axis=1)
+    lines = [paint_membranes(tissue, np.random.default_rng(i), PLAIN)[:, 150:170].max(axis=1) for i in range(10)]
 
-    assert 0.2 < (line > 0.5 * PLAIN.membrane_od[1]).mean() < 0.95
+    shares = [(line > 0.5 * PLAIN.membrane_od[1]).mean() for line in lines]
+    assert np.mean(shares) == pytest.approx(0.67, abs=0.08)
+    assert min(shares) > 0.2
+
+
+def test_peaks_differ_from_cell_to_cell_by_the_spread_asked() -> None:
+    """Over forty drawings the logarithm of a line's peak has the standard deviation of cells."""
+    tissue = two_cells(MembraneClass.STRONG, MembraneClass.STRONG, MembranePattern.LATERAL)
+    params = replace(PLAIN, membrane_cell_sd=0.3)
+
+    found = [paint_membranes(tissue, np.random.default_rng(i), params)[80, 150:170].max() for i in range(40)]
+
+    assert np.log(found).std() == pytest.approx(0.3, rel=0.3)
+
+
+@pytest.mark.parametrize("params", [replace(PLAIN, membrane_texture_sd=0.2), replace(PLAIN, membrane_width_sd=0.2)])
+def test_a_line_is_uneven_along_itself(params: StainParams) -> None:
+    """Texture changes the peak, width the stain across, by about the standard deviation asked; plain lines are even."""
+    tissue = two_cells(MembraneClass.STRONG, MembraneClass.STRONG, MembranePattern.LATERAL)
+
+    plain, uneven = (
+        paint_membranes(tissue, np.random.default_rng(0), chosen)[10:150, 150:170].sum(axis=1)
+        for chosen in (PLAIN, params)
+    )
+
+    assert np.log(plain).std() < 0.01
+    assert np.log(uneven).std() == pytest.approx(0.17, abs=0.07)
 
 
 def test_glands_are_basolateral_in_the_picture() -> None:

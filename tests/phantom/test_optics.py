@@ -101,6 +101,7 @@ def test_chromatic_shift_is_the_amount_asked(shift_um: float) -> None:
     at = ((200 - shown) * x[:, None]).sum(axis=0) / (200 - shown).sum(axis=0)
     assert (at[0] - at[2]) * 0.25 == pytest.approx(shift_um, abs=0.01)
     assert at[1] == pytest.approx(60, abs=0.01)
+    assert light.min() <= shown.min() <= shown.max() <= light.max()
 
 
 def test_gains_belong_to_the_slide() -> None:
@@ -120,6 +121,14 @@ def test_a_scanner_has_its_own_glass() -> None:
 
     assert warm[2] - warm[0] < neutral[2] - neutral[0]
     assert 220 <= min(warm) <= max(warm) <= 250
+
+
+@pytest.mark.parametrize(("white", "kept"), [(120.0, 220.0), (300.0, 250.0)])
+def test_glass_is_never_dull_nor_burnt_out(white: float, kept: float) -> None:
+    """Whatever white is asked for, glass is 220 to 250: noise on it must not be cut off at 255."""
+    stain = draw_stain(np.random.default_rng(0), replace(StainParams(), white=(white, white, white)))
+
+    assert stain.white == (kept, kept, kept)
 
 
 def test_shrinking_averages_light() -> None:

@@ -58,3 +58,19 @@ def test_the_aspect_can_be_limited() -> None:
     assert params.at_most(1.2).aspect == (1.0, 1.1, 1.2)
     assert params.at_most(0.5).aspect[2] == pytest.approx(1.0, abs=0.01)
     assert params.at_most(9.0) == params
+
+
+def test_clefts_take_tissue_away() -> None:
+    """The same ten pieces with up to three clefts each are never larger than without, and some are smaller."""
+    areas = np.array(
+        [
+            [
+                draw_outline(np.random.default_rng(seed), 150, 2, 6.0, OutlineParams(max_clefts=n)).sum()
+                for seed in range(10)
+            ]
+            for n in (0, 3)
+        ]
+    )
+
+    assert (areas[1] <= areas[0]).all()
+    assert np.count_nonzero(areas[1] < 0.995 * areas[0]) >= 3

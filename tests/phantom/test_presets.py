@@ -9,7 +9,7 @@ from hetscore.domain import IshResult
 from hetscore.errors import UsageError
 from hetscore.phantom import PRESETS, FragmentSpec, make_cases, repeat_cases
 from hetscore.phantom.mixes import pick
-from hetscore.phantom.spec import ArtefactKind, CaseSpec, Scanner, Tissue
+from hetscore.phantom.spec import ArtefactKind, CaseSpec, Damage, Scanner, Tissue
 
 
 def fragments_of(cases: tuple[CaseSpec, ...]) -> list[FragmentSpec]:
@@ -41,6 +41,23 @@ def test_typical_mixes_kinds() -> None:
     assert {case.ish for case in cases} == {IshResult.AMPLIFIED, IshResult.UNKNOWN}
 
 
+def test_about_half_of_the_cases_hold_a_fragment_without_tumor() -> None:
+    """So that tumor is not taken for granted; such a fragment is at most one beside tumor."""
+    cases = [case for case in make_cases("typical", 0, 60) if any(f.has_tumor for f in case.fragments)]
+
+    others = [sum(not fragment.has_tumor for fragment in case.fragments) for case in cases]
+
+    assert set(others) == {0, 1}
+    assert 0.3 < np.mean(others) < 0.7
+
+
+def test_muscle_has_no_mucus_and_no_ulcer() -> None:
+    """It lies too deep: crush and blood alone damage it."""
+    fragments = [f for case in make_cases("hard", 0, 150) for f in case.fragments if f.tissue is Tissue.MUSCLE]
+
+    assert {kind for fragment in fragments for kind in fragment.damage} == {Damage.CRUSH, Damage.BLOOD}
+
+
 def test_easy_cases_are_homogeneous() -> None:
     """All tumor fragments of a case are of one class, without clone, mosaic, gradient, damage or artefact."""
     for case in make_cases("easy", 0, 30):
@@ -66,6 +83,17 @@ def test_hard_cases_are_hard() -> None:
     assert {case.optics.edge_od > 0 for case in cases} == {True, False}
 
 
+def test_dark_cases_are_stained_more_heavily_than_any_typical_one() -> None:
+    """The same cases as of the typical preset, but for gains and blush beyond its ranges; two scanners."""
+    dark, typical = make_cases("dark", 0, 40), make_cases("typical", 0, 40)
+
+    assert [case.fragments for case in dark] == [case.fragments for case in typical]
+    for field in ("hematoxylin_gain", "dab_gain", "blush"):
+        heavy, usual = ([getattr(case.optics, field) for case in cases] for cases in (dark, typical))
+        assert min(heavy) > max(usual)
+    assert {case.optics.scanner for case in dark} == {Scanner.NEUTRAL, Scanner.CONTRAST}
+
+
 def test_artefacts_come_in_turn() -> None:
     """Seven cases hold one artefact each, one of every kind; the eighth starts again under another name."""
     cases = make_cases("artefacts", 0, 8)
@@ -73,6 +101,8 @@ def test_artefacts_come_in_turn() -> None:
     assert [case.artefacts[0].kind for case in cases[:7]] == list(ArtefactKind)
     assert all(len(case.artefacts) == 1 for case in cases)
     assert [cases[0].case_id, cases[7].case_id] == ["fold-1", "fold-2"]
+    on_glass = [case.artefacts[0].kind for case in cases if case.artefacts[0].fragment is None]
+    assert on_glass == [ArtefactKind.COVERSLIP]
 
 
 @pytest.mark.parametrize("scanner", [Scanner.WARM, Scanner.COOL, Scanner.CONTRAST])
@@ -104,8 +134,11 @@ def test_large_fragments_are_of_real_size() -> None:
 
 
 def test_sample_keeps_its_cases() -> None:
-    """The slides of slides_sample and what is expected of them hang on these names."""
-    assert [case.case_id for case in make_cases("sample", 9, 7)] == [
+    """The slides of slides_sample and what is expected of them hang on these names; nothing normal is in the way."""
+    cases = make_cases("sample", 9, 7)
+
+    assert not any(fragment.has_normal for case in cases for fragment in case.fragments)
+    assert [case.case_id for case in cases] == [
         "homo-3plus",
         "homo-2plus-amplified",
         "hetero-fragment",
@@ -135,7 +168,12 @@ def test_picks_follow_their_weights() -> None:
 
 @pytest.mark.parametrize(
     ("preset", "seed", "n_cases", "match"),
-    [("tyipcal", 0, 1, "easy, typical, hard"), ("typical", 0, 0, "at least 1"), ("typical", -1, 1, "0 or more")],
+    [
+        ("tyipcal", 0, 1, "easy, typical, hard"),
+        ("typical", 0, 0, "at least 1"),
+        ("typical", 0, 1001, "at most 1000"),
+        ("typical", -1, 1, "0 or more"),
+    ],
 )
 def test_nonsense_is_refused_with_a_remedy(preset: str, seed: int, n_cases: int, match: str) -> None:
     """Unknown preset, no case, negative seed: each says what was expected."""

@@ -11,18 +11,20 @@ from hetscore.domain import MembraneClass
 from hetscore.phantom import Tissue
 from hetscore.phantom.epithelium import Ground
 from hetscore.phantom.recut import LOST_SHARE, cut_core, next_section
-from hetscore.phantom.tissue import FragmentTissue
+from hetscore.phantom.tissue import FragmentTissue, TissueParams
 
 from .conftest import Grow
 
 
 def check_columns(tissue: FragmentTissue) -> None:
-    """Centroids are those of the labels that are there, and contacts those of the territories."""
+    """Centroids are those of the labels that are there, none too small; contacts are those of territories."""
     for label in np.flatnonzero(tissue.has_nucleus)[:20] + 1:
         row, column = np.nonzero(tissue.nuclei == label)
         assert tissue.x[label - 1] == pytest.approx(column.mean() + 0.5)
         assert tissue.y[label - 1] == pytest.approx(row.mean() + 0.5)
     assert set(np.unique(tissue.nuclei)) - {0} == set((np.flatnonzero(tissue.has_nucleus) + 1).tolist())
+    areas = np.bincount(tissue.nuclei.ravel())[1:] * tissue.mpp**2
+    assert areas[areas > 0].min() >= TissueParams().least_nucleus_um2
     assert set(np.unique(tissue.contacts)) <= set((np.unique(tissue.cells) - 1).tolist())
 
 

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from hetscore.domain import MembraneClass, MembranePattern, Rgb
-from hetscore.phantom.restain import RestainedField, restain
+from hetscore.phantom.epithelium import Ground
+from hetscore.phantom.restain import RestainedField, RestainParams, restain
 from hetscore.stain import Stain, StainVectors, unmix
 
 MPP = 0.25
@@ -91,3 +92,26 @@ def test_columns_must_fit_the_nuclei() -> None:
     four = np.ones(4, np.int8)
     with pytest.raises(ValueError, match="5 nuclei, columns of 4, 4, 4"):
         restain(rgb, nuclei, four > 0, four, four, stain=STAIN, mpp=MPP, rng=np.random.default_rng(0))
+
+
+def test_faint_background_stays() -> None:
+    """DAB below what counts as stain is part of the real texture."""
+    assert np.median(unmix(_restain([0] * 5, dab=0.02).rgb, STAIN)[1]) == pytest.approx(0.02, abs=0.006)
+
+
+def test_the_cytoplasm_of_a_stained_cell_is_hazy() -> None:
+    """Between nucleus and line lies the blush of the class."""
+    strong, negative = (unmix(_restain([k] * 5).rgb, STAIN)[1][60, 191:194].mean() for k in (3, 0))
+    assert strong - negative > 0.05
+
+
+def test_cells_end_where_the_glass_begins() -> None:
+    """A cell that could reach 8 um leaves bare glass alone; on the other side it reaches as far."""
+    rgb, nuclei = _field()
+    rgb[:, :46] = 240
+    columns = np.ones(5, bool), np.zeros(5, np.int8), np.zeros(5, np.int8)
+    rng, params = np.random.default_rng(0), RestainParams(reach_um=8.0)
+    tissue = restain(rgb, nuclei, *columns, stain=STAIN, mpp=MPP, rng=rng, params=params).tissue
+    assert (tissue.cells[60, 28:36] == 0).all()
+    assert (tissue.ground[60, 28:36] == Ground.LUMEN).all()
+    assert (tissue.cells[60, 200:211] == 5).all()

@@ -79,6 +79,20 @@ def test_what_is_laid_over_adds_its_density() -> None:
     assert rgb[24:104, 24:104] == pytest.approx(expected[24:104, 24:104], abs=0.51)
 
 
+@pytest.mark.parametrize("row", range(5))
+def test_a_single_row_of_cells_is_changed(row: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it lies in a strip, the last one, with cells cut by the patch's border, included."""
+    rgb, patch = checks(), Patch(Box(0, 0, 128, 36), 0.25)
+    factor = np.ones((*patch.shape, 3), np.float32)
+    factor[row] = 0.5
+    monkeypatch.setattr(module, "STRIP", 16)
+
+    retouch(rgb, patch, Retouch(factor=factor), WHITE)
+
+    middle = min(8 * row + 4, 35)
+    assert (rgb[middle] < 0.7 * checks()[middle]).all()
+
+
 @pytest.mark.parametrize("sigma", [1.0, 4.0, 12.0])
 def test_defocus_blurs_by_the_amount_asked(sigma: float) -> None:
     """A sharp edge becomes as soft as asked, however small the picture is kept on the way."""

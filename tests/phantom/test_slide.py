@@ -316,6 +316,13 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["keep.txt"]
 
 
+def test_a_folder_inside_a_file_is_refused(tmp_path: Path) -> None:
+    """A path that leads through a file is told, not a traceback."""
+    (tmp_path / "file.txt").write_text("", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"cannot be made \(Not a directory\)"):
+        write_phantom(make_cases("easy", 1, 1), 1, tmp_path / "file.txt" / "out")
+
+
 def test_two_cases_of_one_name_are_refused(tmp_path: Path) -> None:
     """The second would replace the first."""
     with pytest.raises(UsageError, match="distinct ids"):

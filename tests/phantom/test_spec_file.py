@@ -144,6 +144,13 @@ FRAGMENT = CASE + "[[case.fragment]]\n"
             FRAGMENT + "damage = { crush = 0.6, mucus = 0.5 }",
             "case[1].fragment[1].damage: 1.1 in all; expected at most",
         ),
+        ("[case]\n" + FRAGMENT.split("\n", 1)[1], "case: one table; expected tables headed [[case]]"),
+        (CASE + "[case.fragment]", "case[1].fragment: one table; expected tables headed [[case.fragment]]"),
+        (
+            FRAGMENT + 'clone_cells = 5\nminor_class = "4+"',
+            "case[1].fragment[1].minor_class: '4+'; expected one of \"0\"",
+        ),
+        (FRAGMENT + '[[case.artefact]]\nkind = "flod"', "case[1].artefact[1].kind: 'flod'; expected one of \"fold\""),
         (FRAGMENT + "[[case.artefact]]", 'case[1].artefact[1].kind: missing; expected one of "fold",'),
         (FRAGMENT + '[[case.artefact]]\nkind = "blur"', "case[1].artefact[1].fragment: missing; expected 1 to 1"),
         (
@@ -183,5 +190,14 @@ def test_a_file_that_is_missing_or_no_toml_is_refused(tmp_path: Path) -> None:
     """The path is named, and what TOML finds wrong."""
     with pytest.raises(UsageError, match=r"no\.toml: no such file"):
         read_spec(tmp_path / "no.toml")
+    with pytest.raises(UsageError, match=r"cannot be read \(Is a directory\)"):
+        read_spec(tmp_path)
     with pytest.raises(UsageError, match="not valid TOML"):
         read_spec(write(tmp_path, "case = ["))
+
+
+def test_damage_may_make_up_the_limit(tmp_path: Path) -> None:
+    """56 + 7 + 17 hundredths are 8 tenths, though their binary sum is more."""
+    (case,) = read_spec(write(tmp_path, FRAGMENT + "damage = { necrosis = 0.56, crush = 0.07, blood = 0.17 }"))
+
+    assert sum(case.fragments[0].damage.values()) > 0.8
