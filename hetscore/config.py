@@ -26,6 +26,8 @@ from hetscore.scoring.fragment import FragmentParams as FragmentScoreParams
 from hetscore.scoring.guidelines import GUIDELINES, Guideline
 from hetscore.scoring.status import RULE_SETS, RuleSet
 from hetscore.segmenters import SEGMENTERS, make_segmenter
+from hetscore.segmenters.decoding import NetworkParams
+from hetscore.segmenters.matching import TorchscriptParams
 from hetscore.segmenters.watershed import WatershedParams
 from hetscore.stain import StainVectors
 from hetscore.tiling import ALIGN_PX, MAX_CORE_PX, TilingParams
@@ -49,6 +51,8 @@ class Settings:
     fragments: FragmentParams = field(default_factory=FragmentParams)
     tiling: TilingParams = field(default_factory=TilingParams)
     watershed: WatershedParams = field(default_factory=WatershedParams)
+    network: NetworkParams = field(default_factory=NetworkParams)
+    torchscript: TorchscriptParams = field(default_factory=TorchscriptParams)
     membrane: MembraneParams = field(default_factory=MembraneParams)
     fragment_score: FragmentScoreParams = field(default_factory=FragmentScoreParams)
     case_score: CaseParams = field(default_factory=CaseParams)
@@ -70,7 +74,7 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: 
     path : Path, optional
         TOML file with any of the fields of `Settings`.
     **given
-        Fields named on the command line; None means not named.
+        Fields named on the command line; None means not named. A mapping names fields of a table.
 
     Returns
     -------
@@ -83,8 +87,8 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: 
         With every unknown name and every bad value at once.
     """
     values = _read_toml(path, UsageError) if path else {}
-    named = {name: value for name, value in given.items() if value is not None}
-    values |= named
+    named = _find_named(given)
+    values = _merge(values, named)
     faults = _find_unknown(values, Settings, "")
     try:
         settings = _SETTINGS.validate_python(_known_only(values, Settings))
@@ -97,6 +101,20 @@ def load_settings(path: Path | None = None, **given: Any) -> Settings:  # noqa: 
         sources += ["command line"] if named or not path else []
         raise UsageError(f"{' and '.join(sources)}: " + "; ".join(faults))
     return settings
+
+
+def _find_named(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is None, and a table of which nothing is named."""
+    tables = {name: _find_named(value) if isinstance(value, Mapping) else value for name, value in given.items()}
+    return {name: value for name, value in tables.items() if value is not None and value != {}}
+
+
+def _merge(values: Mapping[str, Any], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Join settings of a file and of the command line, which wins field by field."""
+    both = {
+        n: _merge(values[n], v) for n, v in named.items() if isinstance(v, dict) and isinstance(values.get(n), dict)
+    }
+    return {**values, **named, **both}
 
 
 def _read_toml(path: Path, error_type: type[HetscoreError]) -> dict[str, Any]:
@@ -176,6 +194,8 @@ class Model:
     """Of model.toml."""
     card: Mapping[str, Any]
     """model.toml, read; the segmenter takes its part from it."""
+    folder: Path
+    """Where the card stands, and the weights if the kind has any."""
     stain: StainVectors
     membrane: OrdinalModel
 
@@ -186,13 +206,15 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "models"
 
 
-def load_model(name: str) -> Model:
-    """Read and check a model folder.
+def load_model(name: str, settings: Settings | None = None) -> Model:
+    """Read and check a model folder, its weights with it.
 
     Parameters
     ----------
     name : str
         Folder under `models_folder`, or a path to a folder.
+    settings : Settings, optional
+        With which the model will be used; the segmenter is made once with them to see that it can be.
 
     Returns
     -------
@@ -202,7 +224,10 @@ def load_model(name: str) -> Model:
     Raises
     ------
     ModelError
-        If the folder or its model.toml is missing or does not say what it must.
+        If the folder or its model.toml is missing or does not say what it must, or the weights are missing, changed or
+        of another shape.
+    UsageError
+        If the device in the settings is not on this machine.
     """
     folder = Path(name) if name and Path(name).is_dir() else models_folder() / (name or "-")
     if not folder.is_dir():
@@ -211,25 +236,29 @@ def load_model(name: str) -> Model:
     card = folder / "model.toml"
     values = _read_toml(card, ModelError)
     try:
-        return _parse_model(values, hashlib.sha256(card.read_bytes()).hexdigest())
+        model = _parse_model(values, folder, hashlib.sha256(card.read_bytes()).hexdigest())
+        params = getattr(settings or Settings(), model.kind)
+        make_segmenter(model.kind, model.card, folder, params)  # so that bad weights are told at once
     except KeyError as error:
         fault = f"{error.args[0]} is missing"
     except ValidationError as error:
         fault = "; ".join(f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in error.errors())
     except (ValueError, TypeError) as error:
         fault = str(error)
+    else:
+        return model
     raise ModelError(f"{card}: {fault}; expected the card of docs/models.md. Mend or reinstall it.")
 
 
-def _parse_model(values: dict[str, Any], sha256: str) -> Model:
+def _parse_model(values: dict[str, Any], folder: Path, sha256: str) -> Model:
     if values["kind"] not in SEGMENTERS:
         raise ValueError(f"kind {values['kind']!r} is none of {', '.join(SEGMENTERS)}")
-    make_segmenter(values["kind"], values, getattr(Settings(), values["kind"]))  # so that a bad card is told at once
     return Model(
         name=values["name"],
         kind=values["kind"],
         sha256=sha256,
         card=values,
+        folder=folder,
         stain=TypeAdapter(StainVectors).validate_python(values["stain"]),
         membrane=TypeAdapter(OrdinalModel).validate_python(values["membrane"]),
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from math import ceil
 
 import cv2
@@ -54,7 +55,7 @@ from hetscore.segmenters import Segmenter
 from hetscore.segmenters import make_segmenter as make_of_kind
 from hetscore.slides import Slide, hash_slide, open_slide
 from hetscore.stain import Stain, find_white
-from hetscore.tiling import plan_tiles
+from hetscore.tiling import find_downsample, plan_tiles
 from hetscore.tissue import find_tissue
 
 Progress = Callable[[str, int, int], None]
@@ -83,6 +84,11 @@ class Run:
     workers: int = 1
     """Threads that analyze tiles; never changes a result."""
     progress: Progress = _no_progress
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        """What finds the cells, made once for all slides and shared by the workers."""
+        return make_segmenter(self.model, self.settings)
 
 
 def score_case(case: CaseInput, run: Run) -> ScoredCase:
@@ -120,7 +126,7 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
         model=run.model.name,
         model_sha256=run.model.sha256,
         calibration=run.model.membrane.id,
-        device="cpu",
+        device=run.segmenter.device,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - clock, 1),
         settings=run.settings.as_dict(),
@@ -245,8 +251,8 @@ def _slide_flags(tissue: TissueMask, fragments: Fragments, has_failed_tiles: boo
 
 def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -> tuple[Cells, list[tuple[Tile, str]]]:
     """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
-    segmenter = make_segmenter(run.model, run.settings)
-    tiles = plan_tiles(fragments, slide.require_mpp(), segmenter.margin_um, run.settings.tiling)
+    segmenter, tiling, mpp = run.segmenter, run.settings.tiling, slide.require_mpp()
+    tiles = plan_tiles(fragments, mpp, segmenter.margin_um(mpp * find_downsample(mpp, tiling)), tiling)
 
     def analyze(tile: Tile) -> Cells | str:
         try:
@@ -271,7 +277,7 @@ def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -
 
 def make_segmenter(model: Model, settings: Settings) -> Segmenter:
     """Make the segmenter that a model's card asks for, with the settings' table of that name."""
-    return make_of_kind(model.kind, model.card, getattr(settings, model.kind))
+    return make_of_kind(model.kind, model.card, model.folder, getattr(settings, model.kind))
 
 
 def mark_failed(fragments: Fragments, failed: Sequence[Tile]) -> tuple[Fragment, ...]:

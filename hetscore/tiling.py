@@ -28,9 +28,9 @@ class TilingParams:
     """Coarser slides are refused: a 1+ line would be narrower than a pixel."""
 
 
-ALIGN_PX = 64
-"""Boxes and cores start and end at multiples of this many tile-image pixels, so that averaging over 2 or 4 pixels
-always joins the same pixels, whatever the tile."""
+ALIGN_PX = 128
+"""Boxes and cores start and end at multiples of this many tile-image pixels, so that the same pixels are always joined,
+whatever the tile: averaging joins up to 4 for a label pixel, and a network of five levels 32 of these."""
 
 
 MAX_CORE_PX = 8192

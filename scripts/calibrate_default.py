@@ -28,12 +28,12 @@ from hetscore.geometry import Box
 from hetscore.membrane import measure_cells
 from hetscore.phantom import draw_case, make_cases
 from hetscore.scoring.cell import OrdinalModel, cell_measures
+from hetscore.segmenters.growth import find_shrink
 from hetscore.segmenters.watershed import (
     FEATURES,
     LogisticModel,
     WatershedParams,
     find_nuclei,
-    find_shrink,
     find_views,
     grow_cells,
     measure_nuclei,

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,20 @@ class TestLoadSettings:
         settings = load_settings(path, mpp=0.25, rule_set=None)
         assert (settings.mpp, settings.rule_set) == (0.25, "pietrantonio-2016")
 
+    def test_the_command_line_names_fields_of_a_table(self, write_toml: WriteToml) -> None:
+        """And leaves the other fields of the table to the file; a table of which it names nothing is not touched."""
+        path = write_toml('[network]\nflips = true\ndevice = "cuda"\n[torchscript]\nmin_area_um2 = 5\n')
+        settings = load_settings(path, network={"device": "cpu", "flips": None}, torchscript={"device": None})
+        assert (settings.network.device, settings.network.flips) == ("cpu", True)
+        assert settings.torchscript.min_area_um2 == 5
+        assert settings.torchscript.device == "auto"
+
+    def test_a_device_is_one_of_four(self, write_toml: WriteToml) -> None:
+        """The known ones are told, from a file as from the command line."""
+        path = write_toml('[network]\ndevice = "gpu"\n')
+        with pytest.raises(UsageError, match=r"network\.device: .*'auto', 'cpu', 'cuda' or 'mps', got 'gpu'"):
+            load_settings(path)
+
     def test_an_empty_file_is_no_fault(self, write_toml: WriteToml) -> None:
         """It changes nothing."""
         assert load_settings(write_toml("")) == Settings()
@@ -107,11 +122,11 @@ class TestFaults:
         assert re.search("guideline 'gastric'; expected one of .*gastric-biopsy", told)
         assert re.search("rule_set 'yagi'; expected one of .*yagi-2019", told)
 
-    @pytest.mark.parametrize("core_px", [0, -64, 63, 100])
-    def test_a_core_must_be_a_multiple_of_64(self, write_toml: WriteToml, core_px: int) -> None:
+    @pytest.mark.parametrize("core_px", [0, -128, 64, 200])
+    def test_a_core_must_be_a_multiple_of_128(self, write_toml: WriteToml, core_px: int) -> None:
         """Else tiles would not join the same pixels."""
         told = _fault(write_toml(f"[tiling]\ncore_px = {core_px}\n"))
-        assert f"tiling.core_px {core_px}; expected a multiple of 64 from 64 to 8192" in told
+        assert f"tiling.core_px {core_px}; expected a multiple of 128 from 128 to 8192" in told
 
     def test_a_missing_file(self, tmp_path: Path) -> None:
         """Named, with what was expected; a folder is no file."""
@@ -149,7 +164,9 @@ class TestLoadModel:
     def test_a_folder_of_ones_own(self, tmp_path: Path) -> None:
         """Any path to a folder with a card will do."""
         shutil.copytree(models_folder() / "watershed", tmp_path / "mine")
-        assert load_model(str(tmp_path / "mine")) == load_model("watershed")
+        mine, shipped = load_model(str(tmp_path / "mine")), load_model("watershed")
+        assert mine.folder == tmp_path / "mine"
+        assert replace(mine, folder=shipped.folder) == shipped
 
     def test_an_unknown_name_is_answered_with_the_known_ones(self) -> None:
         """And with the option to mend."""

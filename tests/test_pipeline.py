@@ -17,9 +17,12 @@ from hetscore.domain import CELL_COLUMNS, CaseInput, CaseLabel, Cells, Her2Score
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
 from hetscore.phantom.pyramid import write_pyramid
-from hetscore.pipeline import Run, ScoredCase, analyze_slide, score_case
+from hetscore.pipeline import Run, ScoredCase, analyze_slide, make_segmenter, score_case
+from hetscore.segmenters import Segmenter
+from hetscore.segmenters.watershed import Watershed
 from hetscore.slides import Slide, open_slide
 from hetscore.tiling import TilingParams
+from tests.segmenters.builders import write_network
 
 SAMPLES = Path(__file__).resolve().parent.parent / "slides_sample"
 CLONE = SAMPLES / "hetero-clone.tif"
@@ -35,6 +38,14 @@ def model() -> Model:
 def cells(model: Model) -> Cells:
     """Find the cells of a sample with the default tiles and one worker."""
     return analyze_slide(SlideInput(CLONE), run_with(model)).cells
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """Load a network made by hand."""
+    folder = tmp_path_factory.mktemp("network")
+    write_network(folder)
+    return load_model(str(folder))
 
 
 def run_with(model: Model, core_px: int = 2048, workers: int = 1, mpp: float | None = None) -> Run:
@@ -64,6 +75,20 @@ class TestSameAnswerAlways:
 
         assert len(cells) > 1000
         assert_same_cells(again, cells)
+
+    def test_a_network_with_any_workers_and_tile_size(self, network: Model) -> None:
+        """Four threads that share it find the same bit for bit; in other tiles 999 cells of 1000 are the same."""
+        alone, together, large = (
+            analyze_slide(SlideInput(CLONE), run_with(network, core_px, n)).cells
+            for core_px, n in ((1024, 1), (1024, 4), (2048, 1))
+        )
+
+        assert len(alone) > 1000
+        assert_same_cells(alone, together)
+        rows, others = (
+            {tuple(row) for row in np.stack([c.x, c.y, c.membrane_class], axis=1).tolist()} for c in (alone, large)
+        )
+        assert len(rows & others) >= 0.999 * max(len(rows), len(others))
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("core", "mpp"), [("2_da59", 0.25), ("2_0123", 0.25), ("2_0123", 0.2528)])
@@ -274,6 +299,34 @@ def _damaged(data: bytes) -> bytes:
     """Overwrite a stretch in the middle of a TIFF's pixel data: some tiles of level 0 no longer decode."""
     middle = len(data) // 3
     return data[:middle] + bytes(60_000) + data[middle + 60_000 :]
+
+
+def test_the_segmenter_is_made_once(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all slides of a run."""
+    write_pyramid(tmp_path / "glass.tif", np.full((600, 800, 3), 240, np.uint8), 0.25)
+    made = []
+
+    def make(model: Model, settings: Settings) -> Segmenter:
+        made.append(model.name)
+        return make_segmenter(model, settings)
+
+    monkeypatch.setattr(pipeline, "make_segmenter", make)
+    run = run_with(model)
+    for _ in range(2):
+        score_one(tmp_path / "glass.tif", run)
+
+    assert made == ["watershed"]
+
+
+def test_the_device_stands_in_the_result(tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the one that was really used, so the segmenter is asked."""
+    write_pyramid(tmp_path / "glass.tif", np.full((600, 800, 3), 240, np.uint8), 0.25)
+    monkeypatch.setattr(Watershed, "device", "cuda (H100)")
+
+    result = score_one(tmp_path / "glass.tif", run_with(model)).result
+
+    assert result is not None
+    assert result.provenance.device == "cuda (H100)"
 
 
 def test_settings_reach_the_result(model: Model) -> None:

@@ -23,7 +23,7 @@ labels_of_fragments = arrays(
 """Thumbnails of a few pixels, mostly glass."""
 shrinks = st.sampled_from([16, 20, 33])
 """Level-0 pixels per thumbnail pixel; not all divide a tile."""
-core_sizes = st.sampled_from([64, 128, 192])
+core_sizes = st.sampled_from([128, 256, 384])
 mpps = st.sampled_from([0.12, 0.25, 0.5])
 """Scanned finer than tiles are read, as fine, and coarser."""
 
@@ -60,33 +60,33 @@ class TestFindDownsample:
 
 
 class TestPlanTiles:
-    """Examples by hand: thumbnail pixels of 16 level-0 pixels, cores of 128, so 8 thumbnail pixels each."""
+    """Examples by hand: thumbnail pixels of 16 level-0 pixels, cores of 256, so 16 thumbnail pixels each."""
 
     def test_a_core_is_trimmed_to_its_tissue(self) -> None:
-        """One thumbnail pixel of tissue at (80, 16) needs only the 64 px around it, read with a margin of 64."""
-        labels = np.zeros((16, 16), np.int32)
-        labels[1, 5] = 1
-        (tile,) = _plan(labels, 16, 0.25, core_px=128)
-        assert tile == Tile(id=0, box=Box(0, -64, 192, 192), core=Box(64, 0, 64, 64), downsample=1, mpp=0.25)
+        """One thumbnail pixel of tissue at (160, 32) needs only the 128 px around it, read with a margin of 128."""
+        labels = np.zeros((32, 32), np.int32)
+        labels[2, 10] = 1
+        (tile,) = _plan(labels, 16, 0.25, core_px=256)
+        assert tile == Tile(id=0, box=Box(0, -128, 384, 384), core=Box(128, 0, 128, 128), downsample=1, mpp=0.25)
 
     def test_tiles_are_numbered_as_one_reads(self) -> None:
         """Four corners of a slide, two tiles across and two down."""
-        labels = np.zeros((16, 16), np.int32)
-        labels[[0, 0, 15, 15], [0, 15, 0, 15]] = 1
-        tiles = _plan(labels, 16, 0.25, core_px=128)
+        labels = np.zeros((32, 32), np.int32)
+        labels[[0, 0, 31, 31], [0, 31, 0, 31]] = 1
+        tiles = _plan(labels, 16, 0.25, core_px=256)
         assert [tile.id for tile in tiles] == [0, 1, 2, 3]
-        assert [(tile.core.x, tile.core.y) for tile in tiles] == [(0, 0), (192, 0), (0, 192), (192, 192)]
+        assert [(tile.core.x, tile.core.y) for tile in tiles] == [(0, 0), (384, 0), (0, 384), (384, 384)]
 
     def test_a_fine_slide_is_read_at_half_its_resolution(self) -> None:
         """At 0.12 um/px a tile pixel is two level-0 pixels, and everything is aligned to twice as many."""
-        labels = np.ones((8, 8), np.int32)
-        (tile,) = _plan(labels, 16, 0.12, core_px=128)
+        labels = np.ones((16, 16), np.int32)
+        (tile,) = _plan(labels, 16, 0.12, core_px=256)
         assert (tile.downsample, tile.mpp) == (2, 0.24)
-        assert tile.core == Box(0, 0, 128, 128)
+        assert tile.core == Box(0, 0, 256, 256)
 
     def test_no_tissue_no_tile(self) -> None:
         """Glass is not read."""
-        assert _plan(np.zeros((16, 16), np.int32), 16, 0.25, core_px=128) == ()
+        assert _plan(np.zeros((16, 16), np.int32), 16, 0.25, core_px=256) == ()
 
 
 class TestLaws:
@@ -113,7 +113,7 @@ class TestLaws:
 
     @given(labels_of_fragments, shrinks, mpps, core_sizes)
     def test_everything_is_aligned(self, labels: Labels, downsample: int, mpp: float, core_px: int) -> None:
-        """So averaging over 2 or 4 pixels joins the same pixels in every tile."""
+        """So averaging, and the levels of a network, join the same pixels in every tile."""
         for tile in _plan(labels, downsample, mpp, core_px):
             sides = [v for b in (tile.box, tile.core) for v in (b.x, b.y, b.right, b.bottom)]
             assert not any(side % (ALIGN_PX * tile.downsample) for side in sides)

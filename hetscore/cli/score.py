@@ -26,6 +26,8 @@ ModelName = Annotated[str | None, typer.Option("--model", help="Model: a folder 
 GuidelineName = Annotated[str | None, typer.Option("--guideline", help="How the IHC score is made (gastric-biopsy).")]
 RuleSetName = Annotated[str | None, typer.Option("--rule-set", help="What is HER2-positive (yagi-2019).")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
+Device = Annotated[str | None, typer.Option(help="Where a network runs: auto, cpu, cuda or mps (auto: a GPU if any).")]
+Flips = Annotated[bool | None, typer.Option(help="Show the network each tile in four mirrorings: slower, steadier.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as this process may use.")]
 
 
@@ -37,6 +39,8 @@ def score(
     guideline: GuidelineName = None,
     rule_set: RuleSetName = None,
     config: ConfigFile = None,
+    device: Device = None,
+    flips: Flips = None,
     workers: Workers = None,
 ) -> None:
     """Score cases: find tumor cells, class their membranes, label homo-HER2 or hetero-HER2, write reports."""
@@ -50,11 +54,13 @@ def score(
     from hetscore.slides.resolution import check_given_mpp
 
     check_given_mpp(mpp, MppSource.COMMAND_LINE)
-    settings = load_settings(config, mpp=mpp, model=model, guideline=guideline, rule_set=rule_set)
+    network, torchscript = {"device": device, "flips": flips}, {"device": device}
+    given = {"mpp": mpp, "model": model, "guideline": guideline, "rule_set": rule_set}
+    settings = load_settings(config, **given, network=network, torchscript=torchscript)
     cases = find_cases(paths)
     n_workers = workers or len(os.sched_getaffinity(0))
     with _show_progress(Console(stderr=True), len(cases)) as (progress, done):
-        run = Run(settings, load_model(settings.model), n_workers, progress)
+        run = Run(settings, load_model(settings.model, settings), n_workers, progress)
         try:
             outcome = run_cases(cases, out, run, done)
         except KeyboardInterrupt:

@@ -10,15 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
 from hetscore.domain import TileImage, TileLabels
+from hetscore.segmenters.growth import (
+    Labels,
+    blur,
+    drop_small,
+    find_gaps,
+    find_peaks,
+    find_shrink,
+    shrink_by,
+    step_costs,
+)
 from hetscore.segmenters.kernels import grow_seeds, region_sums
 from hetscore.stain import Image, Stain, unmix
 
@@ -100,7 +110,7 @@ FEATURES = (
 small nor too large": lymphocytes are smaller and darker than tumor nuclei, blurred ones larger and paler."""
 
 
-def from_card(card: Mapping[str, Any], params: WatershedParams) -> Watershed:
+def from_card(card: Mapping[str, Any], _folder: Path, params: WatershedParams) -> Watershed:
     """Make the segmenter from a model's card; its ``[tumor]`` table must name just the measures of this version."""
     values = card["tumor"]
     names = tuple(values["names"])
@@ -120,7 +130,11 @@ class Watershed:
     params: WatershedParams = WatershedParams()
 
     @property
-    def margin_um(self) -> float:
+    def device(self) -> str:
+        """What it runs on."""
+        return "cpu"
+
+    def margin_um(self, _tile_mpp: float, /) -> float:
         """How far beyond its core a tile must be read so that every owned cell is as if the slide were one tile."""
         p = self.params
         smoothing = 3 * max(p.background_um, p.context_um, 1.3 * max(p.blob_sigmas_um))
@@ -150,14 +164,6 @@ class Watershed:
         return TileLabels(nuclei, cells, np.round(p_tumor, 6), shrink)
 
 
-def find_shrink(tile_mpp: float, wanted_mpp: float) -> int:
-    """Tile-image pixels per label pixel: the power of two nearest the wanted resolution.
-
-    Powers of two divide the alignment of the tiles, so averaging joins the same pixels whatever the tile.
-    """
-    return int(2 ** max(0, round(float(np.log2(wanted_mpp / tile_mpp)))))
-
-
 @dataclass(frozen=True)
 class Views:
     """The tile as the segmenter sees it, all (h, w) float32 at `mpp`."""
@@ -173,29 +179,13 @@ class Views:
 
 def find_views(image: TileImage, stain: Stain, shrink: int, params: WatershedParams) -> Views:
     """Densities, gaps and the blob answer of a tile at the working resolution."""
-    height, width = (side // shrink for side in image.rgb.shape[:2])
-    rgb = image.rgb[: height * shrink, : width * shrink]
-    small = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA) if shrink > 1 else rgb
     mpp = image.tile.mpp * shrink
-    hematoxylin, dab = unmix(small, stain)
-    total = blur(hematoxylin + dab, 0.7 / mpp)
-    gaps = (total < _GAP_OD).astype(np.float32)
+    hematoxylin, dab = unmix(shrink_by(image.rgb, shrink), stain)
+    gaps = find_gaps(hematoxylin, dab, mpp).astype(np.float32)
     source = hematoxylin - np.float32(params.membrane_weight) * dab
     floor = params.min_blob + params.min_blob_per_dab * blur(np.maximum(dab, 0), params.context_um / mpp)
     blob = blob_answer(source, mpp, params.blob_sigmas_um) - floor.astype(np.float32)
     return Views(mpp, hematoxylin, dab, gaps, blob)
-
-
-_GAP_OD = 0.05
-"""Summed density below which there is no tissue. Pale unstained cytoplasm comes near it, so a little DAB leaks in here;
-at 0.03 less leaks, but the AUC on left-out development cores falls from 0.86 to 0.81."""
-
-
-def blur(image: Image, sigma_px: float) -> Image:
-    """Gaussian blur with a kernel cut at 3 sigma, so that its reach is known."""
-    size = 2 * int(np.ceil(3 * sigma_px)) + 1
-    result: Image = cv2.GaussianBlur(image, (size, size), sigma_px, borderType=cv2.BORDER_REPLICATE)
-    return result
 
 
 def blob_answer(source: Image, mpp: float, sigmas_um: tuple[float, ...]) -> Image:
@@ -226,47 +216,15 @@ def find_nuclei(views: Views, params: WatershedParams) -> tuple[NDArray[np.int32
     is_dark = smooth > blur(views.hematoxylin, params.background_um / 3 / views.mpp)
     is_dark[seeds[:, 0], seeds[:, 1]] = True
     labels = grow_seeds(seeds[:, 0], seeds[:, 1], is_dark.astype(np.uint8), round(params.nucleus_reach_um / views.mpp))
-    areas = np.bincount(labels.ravel(), minlength=len(seeds) + 1)[1:] * views.mpp**2
-    keep = areas >= params.min_area_um2
-    renumber = np.zeros(len(seeds) + 1, np.int32)
-    renumber[1:][keep] = np.arange(1, keep.sum() + 1)
-    return renumber[labels], seeds[keep]
+    nuclei, keep = drop_small(labels, len(seeds), params.min_area_um2 / views.mpp**2)
+    return nuclei, seeds[keep]
 
 
-def find_peaks(image: Image, floor: float, distance_px: float) -> NDArray[np.int64]:
-    """Places where `image` is the largest within `distance_px` and above `floor`, (n, 2) row and column, reading order.
-
-    Of equal neighbors the first in reading order stays.
-    """
-    offsets = np.arange(-int(distance_px), int(distance_px) + 1)
-    disc = (offsets[:, None] ** 2 + offsets[None, :] ** 2 <= distance_px**2).astype(np.uint8)
-    is_peak = (image >= cv2.dilate(image, disc)) & (image > floor)
-    peaks = np.argwhere(is_peak).astype(np.int64)
-    if not len(peaks):
-        return peaks
-    equals = cKDTree(peaks).query_pairs(distance_px, output_type="ndarray")  # within the disc only equals are left
-    keep = np.ones(len(peaks), bool)
-    keep[equals.max(axis=1)] = False
-    return peaks[keep]
-
-
-def grow_cells(
-    nuclei: NDArray[np.int32], seeds: NDArray[np.int64], views: Views, params: WatershedParams
-) -> NDArray[np.int32]:
-    """Territories: each nucleus grown outward until it meets a neighbor, a gap, a brown line or its reach.
-
-    Going along brown is dear, so two neighbors meet on the membrane between them rather than halfway.
-    """
-    ridge = np.clip(blur(views.dab, 0.4 / views.mpp) / _RIDGE_STEP_OD, 0, 6)
-    weight = (1 + ridge).astype(np.uint8)
-    weight[(views.gaps > 0) & (nuclei == 0)] = 0
-    weight[nuclei > 0] = 1
-    cells: NDArray[np.int32] = grow_seeds(seeds[:, 0], seeds[:, 1], weight, round(params.cell_reach_um / views.mpp))
+def grow_cells(nuclei: Labels, seeds: NDArray[np.int64], views: Views, params: WatershedParams) -> Labels:
+    """Territories: each nucleus grown outward until it meets a neighbor, a gap, a brown line or its reach."""
+    cost = step_costs(nuclei, views.dab, views.gaps > 0, views.mpp)
+    cells: Labels = grow_seeds(seeds[:, 0], seeds[:, 1], cost, round(params.cell_reach_um / views.mpp))
     return np.where(nuclei > 0, nuclei, cells)
-
-
-_RIDGE_STEP_OD = 0.06
-"""DAB density that adds one free step to the cost of a pixel: about the height of the faintest line read as 1+."""
 
 
 def measure_nuclei(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from hetscore.phantom.pyramid import write_pyramid
+from tests.segmenters.builders import write_network
 
 
 def hetscore(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -57,6 +60,7 @@ def test_some_failed(slide: Path, tmp_path: Path) -> None:
         (["{slide}", "--out", "out", "--model", "mine"], "watershed"),
         (["{slide}", "--out", "out", "--config", "none.toml"], "none.toml"),
         (["{slide}", "--out", "out", "--mpp", "99"], "99"),
+        (["{slide}", "--out", "out", "--device", "gpu"], "'auto', 'cpu', 'cuda' or 'mps'"),
     ],
 )
 def test_usage(slide: Path, tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -84,6 +88,45 @@ def test_cases_that_cannot_be_scored_as_asked(slide: Path, tmp_path: Path) -> No
     assert "case X: specimen resection; guideline gastric-biopsy is for biopsy." in done.stderr
     assert "--guideline gastric-resection" in done.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_network_and_its_device(slide: Path, tmp_path: Path) -> None:
+    """``--device`` and ``--flips`` reach the settings, and the device really used stands in the result."""
+    (tmp_path / "model").mkdir()
+    write_network(tmp_path / "model")
+
+    options = ("--model", tmp_path / "model", "--device", "cpu", "--flips")
+    done = hetscore("score", slide, "--out", tmp_path / "out", *options)
+
+    assert done.returncode == 0
+    provenance = json.loads((tmp_path / "out" / "cases" / "glass" / "case.json").read_text())["provenance"]
+    assert provenance["device"] == "cpu"
+    assert provenance["settings"]["network"]["flips"] is True
+    assert provenance["settings"]["torchscript"]["device"] == "cpu"
+
+
+@pytest.mark.skipif(torch.backends.mps.is_available(), reason="this machine has what should be missing")
+def test_a_device_that_is_not_there(slide: Path, tmp_path: Path) -> None:
+    """Exit status 2 and what is there; nothing is scored."""
+    (tmp_path / "model").mkdir()
+    write_network(tmp_path / "model")
+
+    done = hetscore("score", slide, "--out", tmp_path / "out", "--model", tmp_path / "model", "--device", "mps")
+
+    assert done.returncode == 2
+    assert "device mps: not on this machine; expected one of auto, " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_load_no_torch() -> None:
+    """The watershed model does without: torch alone would take longer to load than a small slide to score."""
+    program = (
+        "import sys; from hetscore.config import load_model; load_model('watershed'); print('torch' in sys.modules)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+
+    assert done.stdout.strip() == "False"
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -16,8 +16,6 @@ from hetscore.segmenters.watershed import (
     LogisticModel,
     Watershed,
     WatershedParams,
-    find_peaks,
-    find_shrink,
     neighbor_means,
     shape_of,
 )
@@ -107,38 +105,6 @@ class TestSegment:
         assert not labels.cells.any()
 
 
-class TestFindShrink:
-    """Whole steps from the tile to the labels."""
-
-    @pytest.mark.parametrize(
-        ("mpp", "shrink"), [(0.17, 4), (0.18, 2), (0.25, 2), (0.35, 2), (0.37, 1), (0.5, 1), (0.6, 1)]
-    )
-    def test_powers_of_two(self, mpp: float, shrink: int) -> None:
-        """So that they divide the alignment of the tiles; labels lie between 0.35 and 0.7 um/px."""
-        assert find_shrink(mpp, 0.5) == shrink
-        assert 0.35 <= mpp * shrink <= 0.71
-
-
-class TestFindPeaks:
-    """Local maxima, a least distance apart."""
-
-    def test_of_a_plateau_the_first_pixel_stays(self) -> None:
-        """Equal neighbors are one peak, the first as one reads."""
-        image = np.zeros((7, 9), np.float32)
-        image[3, 3:6] = 1
-        assert find_peaks(image, 0.5, 3.0).tolist() == [[3, 3]]
-
-    def test_the_lower_of_two_near_peaks_gives_way(self) -> None:
-        """Within the distance only the higher is left; beyond it both."""
-        image = np.zeros((5, 12), np.float32)
-        image[2, 2], image[2, 4], image[2, 9] = 0.8, 1.0, 0.7
-        assert find_peaks(image, 0.5, 3.0).tolist() == [[2, 4], [2, 9]]
-
-    def test_what_is_below_the_floor_is_no_peak(self) -> None:
-        """Nor is an even field."""
-        assert find_peaks(np.full((5, 5), 0.5, np.float32), 0.5, 2.0).shape == (0, 2)
-
-
 class TestShape:
     """Area, minor axis and elongation."""
 
@@ -207,20 +173,4 @@ class TestMargin:
     )
     def test_it_grows_with_whatever_looks_farther(self, wider: WatershedParams) -> None:
         """Every length that a cell's measures reach through is in it."""
-        assert Watershed(EVEN, wider).margin_um > SEGMENTER.margin_um
-
-
-class TestPeaksAtAnyDistance:
-    """The stronger of two near peaks stays, whole pixels or not."""
-
-    @pytest.mark.parametrize("distance_px", [5.95, 6.0, 6.5])
-    def test_the_strongest_of_a_row_stays(self, distance_px: float) -> None:
-        """Three peaks down a diagonal, each within reach of the next and stronger: the last is kept, the middle not."""
-        image = np.zeros((40, 40), np.float32)
-        for strength, place in ((1, 10), (2, 14), (3, 18)):
-            image[place, place] = strength
-
-        peaks = find_peaks(image, 0.5, distance_px).tolist()
-
-        assert [18, 18] in peaks
-        assert [14, 14] not in peaks
+        assert Watershed(EVEN, wider).margin_um(0.25) > SEGMENTER.margin_um(0.25)

@@ -1,0 +1,93 @@
+"""What the ways of finding cells share: steps between resolutions, peaks, and growth from nuclei to the membrane.
+
+Every result at a pixel depends on the picture within a known reach of it, so cells do not change with the tile grid.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from hetscore.domain import Rgb
+from hetscore.stain import Image
+
+Labels = NDArray[np.int32]
+"""(height, width), int32; 0 is background."""
+
+
+def find_shrink(tile_mpp: float, wanted_mpp: float) -> int:
+    """Tile-image pixels per label pixel: the power of two nearest the wanted resolution.
+
+    Powers of two divide the alignment of the tiles, so averaging joins the same pixels whatever the tile.
+    """
+    return int(2 ** max(0, round(float(np.log2(wanted_mpp / tile_mpp)))))
+
+
+def shrink_by(rgb: Rgb, shrink: int) -> Rgb:
+    """Average whole blocks of pixels; what fills no block is left out."""
+    if shrink == 1:
+        return rgb
+    height, width = (side // shrink for side in rgb.shape[:2])
+    whole = rgb[: height * shrink, : width * shrink]
+    return np.asarray(cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA))
+
+
+def blur(image: Image, sigma_px: float) -> Image:
+    """Gaussian blur with a kernel cut at 3 sigma, so that its reach is known."""
+    size = 2 * int(np.ceil(3 * sigma_px)) + 1
+    result: Image = cv2.GaussianBlur(image, (size, size), sigma_px, borderType=cv2.BORDER_REPLICATE)
+    return result
+
+
+def find_peaks(image: Image, floor: float, distance_px: float) -> NDArray[np.int64]:
+    """Places where `image` is the largest within `distance_px` and above `floor`, (n, 2) row and column, reading order.
+
+    Of equal neighbors the first in reading order stays.
+    """
+    offsets = np.arange(-int(distance_px), int(distance_px) + 1)
+    disc = (offsets[:, None] ** 2 + offsets[None, :] ** 2 <= distance_px**2).astype(np.uint8)
+    is_peak = (image >= cv2.dilate(image, disc)) & (image > floor)
+    peaks = np.argwhere(is_peak).astype(np.int64)
+    if not len(peaks):
+        return peaks
+    equals = cKDTree(peaks).query_pairs(distance_px, output_type="ndarray")  # within the disc only equals are left
+    keep = np.ones(len(peaks), bool)
+    keep[equals.max(axis=1)] = False
+    return peaks[keep]
+
+
+def drop_small(nuclei: Labels, n: int, least_px: float) -> tuple[Labels, NDArray[np.bool_]]:
+    """Take out regions of fewer than `least_px` pixels and number the others anew; which of the n were kept, (n,)."""
+    keep = np.bincount(nuclei.ravel(), minlength=n + 1)[1:] >= least_px
+    renumber = np.zeros(n + 1, np.int32)
+    renumber[1:][keep] = np.arange(1, keep.sum() + 1)
+    return renumber[nuclei], keep
+
+
+def find_gaps(hematoxylin: Image, dab: Image, mpp: float) -> NDArray[np.bool_]:
+    """Where there is glass or lumen."""
+    gaps: NDArray[np.bool_] = blur(hematoxylin + dab, 0.7 / mpp) < _GAP_OD
+    return gaps
+
+
+_GAP_OD = 0.05
+"""Summed density below which there is no tissue. Pale unstained cytoplasm comes near it, so a little DAB leaks in here;
+at 0.03 less leaks, but the AUC of the watershed's tumor call on left-out development cores falls from 0.86 to 0.81."""
+
+
+def step_costs(nuclei: Labels, dab: Image, gaps: NDArray[np.bool_], mpp: float) -> NDArray[np.uint8]:
+    """Price each pixel for a cell that grows over it: 1 in a nucleus, more along brown, 0 in a gap, where none can go.
+
+    Going along brown is dear, so two neighbors meet on the membrane between them rather than halfway.
+    """
+    ridge = np.clip(blur(dab, 0.4 / mpp) / _RIDGE_STEP_OD, 0, 6)
+    cost: NDArray[np.uint8] = (1 + ridge).astype(np.uint8)
+    cost[gaps] = 0
+    cost[nuclei > 0] = 1
+    return cost
+
+
+_RIDGE_STEP_OD = 0.06
+"""DAB density that adds one free step to the cost of a pixel: about the height of the faintest line read as 1+."""

@@ -1,0 +1,108 @@
+"""What the segmenters share: steps between resolutions, peaks, specks, gaps and the price of growing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hetscore.segmenters.growth import drop_small, find_gaps, find_peaks, find_shrink, shrink_by, step_costs
+
+
+class TestFindShrink:
+    """Whole steps from the tile to the labels."""
+
+    @pytest.mark.parametrize(
+        ("mpp", "shrink"), [(0.17, 4), (0.18, 2), (0.25, 2), (0.35, 2), (0.37, 1), (0.5, 1), (0.6, 1)]
+    )
+    def test_powers_of_two(self, mpp: float, shrink: int) -> None:
+        """So that they divide the alignment of the tiles; labels lie between 0.35 and 0.7 um/px."""
+        assert find_shrink(mpp, 0.5) == shrink
+        assert 0.35 <= mpp * shrink <= 0.71
+
+
+class TestShrinkBy:
+    """Averages of whole blocks."""
+
+    def test_by_hand(self) -> None:
+        """Of 3 by 5 pixels a row and a column fill no block of 2 by 2; the others are averaged."""
+        rgb = np.zeros((3, 5, 3), np.uint8)
+        rgb[:2, :2], rgb[:2, 2:4] = 100, [[[10], [20]], [[30], [40]]]
+        assert shrink_by(rgb, 2)[..., 0].tolist() == [[100, 25]]
+
+    def test_by_one(self) -> None:
+        """Nothing is done."""
+        rgb = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+        assert shrink_by(rgb, 1) is rgb
+
+
+class TestFindPeaks:
+    """Local maxima, a least distance apart."""
+
+    def test_of_a_plateau_the_first_pixel_stays(self) -> None:
+        """Equal neighbors are one peak, the first as one reads."""
+        image = np.zeros((7, 9), np.float32)
+        image[3, 3:6] = 1
+        assert find_peaks(image, 0.5, 3.0).tolist() == [[3, 3]]
+
+    def test_the_lower_of_two_near_peaks_gives_way(self) -> None:
+        """Within the distance only the higher is left; beyond it both."""
+        image = np.zeros((5, 12), np.float32)
+        image[2, 2], image[2, 4], image[2, 9] = 0.8, 1.0, 0.7
+        assert find_peaks(image, 0.5, 3.0).tolist() == [[2, 4], [2, 9]]
+
+    def test_what_is_below_the_floor_is_no_peak(self) -> None:
+        """Nor is an even field."""
+        assert find_peaks(np.full((5, 5), 0.5, np.float32), 0.5, 2.0).shape == (0, 2)
+
+    @pytest.mark.parametrize("distance_px", [5.95, 6.0, 6.5])
+    def test_the_strongest_of_a_row_stays(self, distance_px: float) -> None:
+        """Three peaks down a diagonal, each within reach of the next and stronger: the last is kept, the middle not."""
+        image = np.zeros((40, 40), np.float32)
+        for strength, place in ((1, 10), (2, 14), (3, 18)):
+            image[place, place] = strength
+
+        peaks = find_peaks(image, 0.5, distance_px).tolist()
+
+        assert [18, 18] in peaks
+        assert [14, 14] not in peaks
+
+
+class TestDropSmall:
+    """Specks."""
+
+    def test_by_hand(self) -> None:
+        """Of three regions the middle one has one pixel: it goes, and the third becomes the second."""
+        labels = np.array([[1, 1, 0, 2, 0, 3, 3]], np.int32)
+        kept, keep = drop_small(labels, 3, 2)
+        assert kept.tolist() == [[1, 1, 0, 0, 0, 2, 2]]
+        assert keep.tolist() == [True, False, True]
+
+    def test_nothing(self) -> None:
+        """No region, no complaint."""
+        kept, keep = drop_small(np.zeros((2, 2), np.int32), 0, 5)
+        assert not kept.any()
+        assert keep.shape == (0,)
+
+
+class TestStepCosts:
+    """The price of growing over a pixel."""
+
+    def test_by_hand(self) -> None:
+        """A nucleus and free going cost 1, a strong brown line 7, a gap is a wall unless it is nucleus."""
+        nuclei, dab = np.zeros((20, 41), np.int32), np.zeros((20, 41), np.float32)
+        gaps = np.zeros((20, 41), bool)
+        nuclei[:, :5] = 1
+        dab[:, 18:23] = 0.6
+        gaps[:, 3:7], gaps[:, 36:] = True, True
+        row = step_costs(nuclei, dab, gaps, 0.5)[10]
+        assert row[[0, 4, 10, 20, 30]].tolist() == [1, 1, 1, 7, 1]
+        assert row[[5, 6, 36, 40]].tolist() == [0, 0, 0, 0]
+
+    def test_gaps(self) -> None:
+        """Where both stains together are paler than tissue."""
+        hematoxylin = np.full((20, 40), 0.04, np.float32)
+        dab = np.zeros((20, 40), np.float32)
+        dab[:, 20:] = 0.04
+        gaps = find_gaps(hematoxylin, dab, 0.5)
+        assert gaps[:, :15].all()
+        assert not gaps[:, 25:].any()

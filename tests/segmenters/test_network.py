@@ -1,0 +1,244 @@
+"""The network: folding, reach, flips, memory, odd sizes, and what is told of bad weights."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from hetscore.config import load_model
+from hetscore.domain import Rgb
+from hetscore.errors import ModelError
+from hetscore.segmenters.calibration import TumorCalibration
+from hetscore.segmenters.decoding import MAPS, NetworkParams
+from hetscore.segmenters.network import (
+    NetworkConfig,
+    NetworkSegmenter,
+    SegmentationNetwork,
+    fold,
+    normalize,
+)
+from tests.drawings import STAIN, WHITE, make_tile, nuclei_picture, paint
+from tests.segmenters.builders import make_network, write_network
+
+CALIBRATION = TumorCalibration(1.0, 0.0)
+
+
+def _random_network(widths: tuple[int, ...] = (4, 6, 8)) -> SegmentationNetwork:
+    """Make a network of random weights whose normalization has seen something, too."""
+    torch.manual_seed(1)
+    network = SegmentationNetwork(NetworkConfig(widths))
+    with torch.no_grad():
+        network(torch.randn(4, 3, 64, 64))
+    return network.eval()
+
+
+def _segmenter(network: SegmentationNetwork, *, flips: bool = False) -> NetworkSegmenter:
+    return NetworkSegmenter(network, CALIBRATION, NetworkParams(device="cpu", flips=flips))
+
+
+def _noise(height: int, width: int) -> Rgb:
+    return np.random.default_rng(2).integers(60, 240, (height, width, 3)).astype(np.uint8)
+
+
+class TestNetwork:
+    """Shapes and reach."""
+
+    @pytest.mark.parametrize("widths", [(4,), (4, 6), (4, 6, 8), (2, 2, 2, 2)])
+    def test_maps_are_as_large_as_the_picture(self, widths: tuple[int, ...]) -> None:
+        """Five of them, for any number of levels."""
+        network = SegmentationNetwork(NetworkConfig(widths)).eval()
+        side = 3 * network.config.stride
+        with torch.no_grad():
+            assert network(torch.zeros(2, 3, side, 2 * side)).shape == (2, len(MAPS), side, 2 * side)
+
+    @pytest.mark.parametrize("widths", [(3,), (3, 3), (3, 3, 3)])
+    def test_nothing_beyond_the_reach_counts(self, widths: tuple[int, ...]) -> None:
+        """The gradient of any one pixel of the maps ends within the reach, and not far within it."""
+        network = _random_network(widths).double()
+        for parameter in network.parameters():
+            parameter.data.abs_()  # so that nothing is cut off on its way
+        reach, stride = network.config.reach_px, network.config.stride
+        side = 2 * (-(-reach // stride) + 1) * stride
+        farthest = 0
+        for place in range(side // 2, side // 2 + stride):
+            picture = torch.rand(1, 3, side, side, dtype=torch.double, requires_grad=True)
+            network(picture)[0, :, place, place].abs().sum().backward()
+            assert picture.grad is not None
+            rows = torch.nonzero(picture.grad.abs().sum(dim=(0, 1, 3))).ravel()
+            farthest = max(farthest, int((rows - place).abs().max()))
+        assert reach - 2 * stride < farthest <= reach
+
+    def test_normalization_is_bounded(self) -> None:
+        """Soot of any density is as dark as the darkest tissue."""
+        assert normalize(torch.tensor([-1.0, 0.0, 0.5, 9.0])).tolist() == pytest.approx([-0.3, 0.0, 1.5, 4.5])
+
+    def test_folded_it_gives_the_same_maps(self) -> None:
+        """Without its normalization layers, and the network itself is left as it was."""
+        network = _random_network()
+        picture = torch.randn(1, 3, 64, 96)
+        with torch.no_grad():
+            before, folded = network(picture), fold(network)
+            after = folded(picture)
+            again = network(picture)
+        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+        torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
+        assert torch.equal(again, before)
+
+
+class TestPredict:
+    """Maps of a tile."""
+
+    @pytest.mark.parametrize("shape", [(50, 70), (1, 1), (64, 33)])
+    def test_odd_sizes_are_padded(self, shape: tuple[int, int]) -> None:
+        """The picture and the padded one have the same maps where there is a picture."""
+        segmenter, rgb = _segmenter(_random_network()), _noise(*shape)
+        stride = segmenter.config.stride
+        whole = np.pad(rgb, ((0, -shape[0] % stride), (0, -shape[1] % stride), (0, 0)), mode="edge")
+        maps = segmenter.predict(rgb, WHITE)
+        assert maps.shape == (len(MAPS), *shape)
+        assert maps.dtype == np.float32
+        np.testing.assert_allclose(maps, segmenter.predict(whole, WHITE)[:, : shape[0], : shape[1]], atol=1e-5)
+
+    def test_flips_are_averaged(self) -> None:
+        """The mean of the maps of the four mirrorings, each mirrored back; so a mirrored picture has mirrored maps."""
+        network, rgb = _random_network(), _noise(64, 96)
+        plain, flipped = _segmenter(network), _segmenter(network, flips=True)
+        mirrors = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
+        expected = np.mean([plain.predict(rgb[::i, ::j].copy(), WHITE)[:, ::i, ::j] for i, j in mirrors], axis=0)
+        maps = flipped.predict(rgb, WHITE)
+        np.testing.assert_allclose(maps, expected, atol=1e-5)
+        np.testing.assert_allclose(flipped.predict(rgb[:, ::-1].copy(), WHITE)[:, :, ::-1], maps, atol=1e-5)
+        assert not np.allclose(maps, plain.predict(rgb, WHITE), atol=1e-3)
+
+    @pytest.mark.parametrize("flips", [False, True])
+    def test_short_memory_changes_nothing(self, monkeypatch: pytest.MonkeyPatch, flips: bool) -> None:
+        """Where a wide picture does not fit, its parts are shown with what they depend on: the same maps."""
+        segmenter, rgb = _segmenter(_random_network((4, 6)), flips=flips), _noise(32, 400)
+        whole, run, widths = segmenter.predict(rgb, WHITE), segmenter._forward, []
+
+        def run_narrow(density: Tensor) -> Tensor:
+            if density.shape[-1] > 160:
+                raise torch.OutOfMemoryError
+            widths.append(density.shape[-1])
+            return run(density)
+
+        monkeypatch.setattr(segmenter, "_forward", run_narrow)
+        np.testing.assert_allclose(segmenter.predict(rgb, WHITE), whole, atol=1e-5)
+        assert len(widths) >= 4
+
+    def test_too_little_memory_for_anything_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Halving ends where the parts would not be smaller."""
+        segmenter = _segmenter(_random_network((4, 6)))
+
+        def run_nothing(_: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError
+
+        monkeypatch.setattr(segmenter, "_forward", run_nothing)
+        with pytest.raises(torch.OutOfMemoryError):
+            segmenter.predict(_noise(32, 400), WHITE)
+
+
+class TestSegment:
+    """The network made by hand finds what it was made to find."""
+
+    CENTERS = ((30.0, 30.0), (75.0, 34.0), (130.0, 28.0), (40.0, 90.0), (140.0, 110.0))
+
+    def test_drawn_nuclei(self) -> None:
+        """Five of five where they are, each with a cell larger than its nucleus."""
+        shape = (160, 192)
+        tile = make_tile(paint(nuclei_picture(shape, list(self.CENTERS)), np.zeros(shape)))
+        labels = _segmenter(make_network()).segment(tile, STAIN)
+        assert len(labels.p_tumor) == 5
+        assert sorted(labels.nuclei[int(y), int(x)] for x, y in self.CENTERS) == [1, 2, 3, 4, 5]
+        areas = [np.bincount(image.ravel())[1:] for image in (labels.nuclei, labels.cells)]
+        assert (areas[1] > 1.5 * areas[0]).all()
+
+    def test_the_margin_is_in_pixels_of_the_maps(self) -> None:
+        """At 0.35 um/px the maps have pixels of 0.7 um, and the network sees farther than at 0.25."""
+        segmenter = _segmenter(make_network())
+        reach = segmenter.config.reach_px
+        assert segmenter.margin_um(0.25) == pytest.approx(0.5 * reach + segmenter.params.reach_um)
+        assert segmenter.margin_um(0.35) == pytest.approx(0.7 * reach + segmenter.params.reach_um)
+
+
+def _change_weights(folder: Path) -> None:
+    (folder / "weights.safetensors").write_bytes(b"other weights")
+
+
+def _lose_weights(folder: Path) -> None:
+    (folder / "weights.safetensors").unlink()
+
+
+def _hash_anew(folder: Path, content: bytes) -> None:
+    card = folder / "model.toml"
+    old = hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    (folder / "weights.safetensors").write_bytes(content)
+    text = card.read_text(encoding="utf-8").replace(old, hashlib.sha256(content).hexdigest())
+    card.write_text(text, encoding="utf-8")
+
+
+def _break_weights(folder: Path) -> None:
+    _hash_anew(folder, b"no weights")
+
+
+def _widen(folder: Path) -> None:
+    _hash_anew(folder, save(SegmentationNetwork(NetworkConfig((4, 6))).state_dict()))
+
+
+def _add_level(folder: Path) -> None:
+    _hash_anew(folder, save(SegmentationNetwork(NetworkConfig((4, 4, 4))).state_dict()))
+
+
+def _edit(old: str, new: str) -> Callable[[Path], None]:
+    def edit(folder: Path) -> None:
+        text = (folder / "model.toml").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "model.toml").write_text(text.replace(old, new), encoding="utf-8")
+
+    return edit
+
+
+class TestFromCard:
+    """What is told of a folder that is not as it should be."""
+
+    def test_a_good_folder(self, tmp_path: Path) -> None:
+        """It loads, and knows where it is."""
+        write_network(tmp_path)
+        model = load_model(str(tmp_path))
+        assert (model.kind, model.folder) == ("network", tmp_path)
+
+    @pytest.mark.parametrize(
+        ("spoil", "told"),
+        [
+            (_lose_weights, "weights.safetensors is not there"),
+            (_change_weights, "weights.safetensors has sha256 "),
+            (_break_weights, "weights.safetensors is no safetensors file"),
+            (_widen, "does not fit network.widths: down.1.0.weight is (6, 4, 3, 3), should be (4, 4, 3, 3)"),
+            (_add_level, "down.2.0.weight is (4, 4, 3, 3), should be not there"),
+            (_edit("[network]", "[networks]"), "network is missing"),
+            (_edit("widths", "width"), "widths is missing"),
+            (_edit("[4, 4]", "[4, -4]"), "network.widths is [4, -4]"),
+            (_edit("[4, 4]", "[]"), "network.widths is []"),
+            (_edit("[4, 4]", "4"), "not iterable"),
+            (_edit("offset", "shift"), "offset is missing"),
+            (_edit("scale = 0.8", 'scale = "large"'), "large"),
+        ],
+    )
+    def test_a_bad_folder(self, tmp_path: Path, spoil: Callable[[Path], None], told: str) -> None:
+        """One line that names the card and the fault, and says what to do."""
+        write_network(tmp_path)
+        spoil(tmp_path)
+        with pytest.raises(ModelError) as caught:
+            load_model(str(tmp_path))
+        text = str(caught.value)
+        assert text.startswith(f"{tmp_path / 'model.toml'}: ")
+        assert told in text
+        assert text.endswith("Mend or reinstall it.")
+        assert "\n" not in text
