@@ -1,0 +1,1 @@
+"""What makes the repository's data: samples, calibrations, models, figures. hetscore never imports them."""

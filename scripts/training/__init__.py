@@ -1,0 +1,1 @@
+"""Train the segmentation network; `python -m scripts.train --help` says how."""

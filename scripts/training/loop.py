@@ -1,0 +1,222 @@
+"""The loop: patches in, weights out. It can be stopped at any time and goes on from where it was."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
+
+from hetscore.segmenters.network import BORDER, CENTER, MAPS, NetworkConfig, SegmentationNetwork, normalize
+from scripts.training.augment import AugmentParams, cut_patch
+from scripts.training.examples import Example
+from scripts.training.targets import TargetParams
+
+
+@dataclass(frozen=True)
+class TrainParams:
+    """How long and how fast."""
+
+    steps: int = 2400
+    batch: int = 16
+    rate: float = 2e-3
+    """Highest learning rate; it rises over the first twentieth and falls as a cosine to nothing."""
+    decay: float = 0.02
+    """Of the weights, AdamW."""
+    real_share: float = 0.0
+    """Of the patches, those from read crops."""
+    seed: int = 1
+    average: float = 0.995
+    """Of the running mean of the weights, which is what is kept: it errs less than the last step's."""
+    loss_weights: tuple[float, ...] = (1.0, 1.0, 0.5, 0.5, 1.0)
+    """Of `MAPS`. Cells and borders matter only where cells grow."""
+    save_every: int = 100
+    augment: AugmentParams = field(default_factory=AugmentParams)
+    targets: TargetParams = field(default_factory=TargetParams)
+
+
+class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+    """Patch i is decided by the seed and i alone: neither workers nor a stop change what is learned from."""
+
+    def __init__(self, phantoms: Sequence[Example], crops: Sequence[Example], params: TrainParams, start: int) -> None:
+        self.phantoms, self.crops, self.params, self.start = phantoms, crops, params, start
+        self.groups = sorted({crop.group for crop in crops})
+
+    def __len__(self) -> int:
+        return self.params.steps * self.params.batch - self.start
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+        rng = np.random.default_rng([self.params.seed, self.start + index])
+        patch = cut_patch(self._choose(rng), rng, self.params.augment, self.params.targets)
+        parts = (patch.density, patch.target.maps, patch.target.weights)
+        return torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), torch.from_numpy(parts[2])
+
+    def _choose(self, rng: np.random.Generator) -> Example:
+        """Choose a crop, of a core that is as likely as any other, or a phantom field."""
+        if self.crops and (not self.phantoms or rng.random() < self.params.real_share):
+            own = [crop for crop in self.crops if crop.group == self.groups[int(rng.integers(len(self.groups)))]]
+            return own[int(rng.integers(len(own)))]
+        return self.phantoms[int(rng.integers(len(self.phantoms)))]
+
+
+def losses(logits: Tensor, maps: Tensor, weights: Tensor) -> Tensor:
+    """Cross entropy of each map, (5,): the mean over what is known of it.
+
+    Centers and borders are few: they count nine and four times.
+    """
+    emphasis = torch.ones_like(maps)
+    emphasis[:, CENTER] += 8 * maps[:, CENTER]
+    emphasis[:, BORDER] += 3 * maps[:, BORDER]
+    entropy = F.binary_cross_entropy_with_logits(logits, maps, reduction="none")
+    weights = weights * emphasis
+    total: Tensor = (entropy * weights).sum(dim=(0, 2, 3)) / weights.sum(dim=(0, 2, 3)).clamp(min=1.0)
+    return total
+
+
+@dataclass
+class State:
+    """What a stopped run needs to go on."""
+
+    step: int
+    model: SegmentationNetwork
+    average: SegmentationNetwork
+    optimizer: torch.optim.Optimizer
+
+
+def train(
+    config: NetworkConfig,
+    params: TrainParams,
+    examples: tuple[Sequence[Example], Sequence[Example]],
+    folder: Path,
+    *,
+    first: Path | None = None,
+    device: str = "cpu",
+    workers: int = 1,
+    report: Callable[[int, SegmentationNetwork], None] | None = None,
+) -> SegmentationNetwork:
+    """Train, or go on training.
+
+    Parameters
+    ----------
+    config : NetworkConfig
+        Shape of the network.
+    params : TrainParams
+        How long and how fast.
+    examples : (phantoms, crops)
+        What to learn from.
+    folder : Path
+        Keeps ``state.pt`` and ``log.csv``; a run found there goes on.
+    first : Path, optional
+        Weights to begin with, ``state.pt`` of another run.
+    device : str
+        As torch names it.
+    workers : int
+        Processes that cut patches.
+    report : callable, optional
+        Called with step and network every `TrainParams.save_every` steps.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    state = _begin(config, params, folder, first, device)
+    patches = Patches(*examples, params, state.step * params.batch)
+    loader = DataLoader(patches, params.batch, num_workers=workers, worker_init_fn=_quiet, persistent_workers=False)
+    clock, done = time.perf_counter(), state.step
+    for batch in loader:
+        values = _step(state, params, [part.to(device, non_blocking=True) for part in batch])
+        if state.step % 10 == 0 or state.step == params.steps:
+            seconds = time.perf_counter() - clock
+            _log(folder / "log.csv", state.step, values, (state.step - done) / seconds)
+            clock, done = time.perf_counter(), state.step
+        if state.step % params.save_every == 0 or state.step == params.steps:
+            _save(folder / "state.pt", state, config, params)
+            if report is not None:
+                report(state.step, state.average)
+    return state.average
+
+
+def _quiet(_: int) -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _begin(config: NetworkConfig, params: TrainParams, folder: Path, first: Path | None, device: str) -> State:
+    torch.manual_seed(params.seed)
+    model = SegmentationNetwork(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=params.rate, weight_decay=params.decay)
+    state = State(0, model, copy.deepcopy(model).eval(), optimizer)
+    path = folder / "state.pt"
+    if path.exists():
+        saved = torch.load(path, map_location=device, weights_only=True)
+        state.step = saved["step"]
+        model.load_state_dict(saved["model"])
+        state.average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+    elif first is not None:
+        weights = torch.load(first, map_location=device, weights_only=True)["average"]
+        model.load_state_dict(weights)
+        state.average.load_state_dict(weights)
+    return state
+
+
+def _step(state: State, params: TrainParams, batch: list[Tensor]) -> list[float]:
+    density, maps, weights = batch
+    state.model.train()
+    for group in state.optimizer.param_groups:
+        group["lr"] = params.rate * _schedule(state.step / params.steps)
+    logits = state.model(normalize(density).contiguous(memory_format=torch.channels_last))
+    parts = losses(logits, maps, weights)
+    loss = (parts * torch.tensor(params.loss_weights, device=parts.device)).sum()
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
+    state.optimizer.step()
+    state.step += 1
+    _average(state, min(params.average, (1 + state.step) / (10 + state.step)))
+    return [float(part) for part in parts.detach()]
+
+
+def _schedule(share: float) -> float:
+    return min(1.0, (share + 1e-3) / 0.05) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+@torch.no_grad()
+def _average(state: State, keep: float) -> None:
+    for mean, new in zip(state.average.state_dict().values(), state.model.state_dict().values(), strict=True):
+        if mean.dtype.is_floating_point:
+            mean.lerp_(new, 1 - keep)
+        else:
+            mean.copy_(new)
+
+
+def _log(path: Path, step: int, values: list[float], rate: float) -> None:
+    is_new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if is_new:
+            writer.writerow(["step", *MAPS, "steps_per_s"])
+        writer.writerow([step, *(f"{value:.5f}" for value in values), f"{rate:.2f}"])
+
+
+def _save(path: Path, state: State, config: NetworkConfig, params: TrainParams) -> None:
+    partial = path.with_suffix(".part")
+    torch.save(
+        {
+            "step": state.step,
+            "model": state.model.state_dict(),
+            "average": state.average.state_dict(),
+            "optimizer": state.optimizer.state_dict(),
+            "config": asdict(config),
+            "params": asdict(params),
+        },
+        partial,
+    )
+    partial.rename(path)
