@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-fast test-slow lint samples calibrate rules bench clean
+.PHONY: setup demo test test-fast test-slow lint samples calibrate train train-small rules bench clean
 
 setup: $(READY)
 
@@ -38,6 +38,13 @@ samples: setup  ## draw slides_sample anew
 calibrate: setup  ## fit models/watershed from the development data beside the repository
 	$(BIN)/python scripts/calibrate_default.py --data ../shared/data
 
+train: setup  ## train models/gastric-her2 from phantoms and the development data: hours on two cores; goes on where it was
+	$(BIN)/python -m scripts.train --data ../shared/data --cache training/fields --runs training/runs
+
+train-small: setup  ## see that training learns: a few minutes
+	rm -rf training/small
+	$(BIN)/python -m scripts.train --stage small --cache training/small/fields --runs training/small/runs
+
 rules: setup  ## write docs/rules.md and docs/counts.md anew from the tables
 	$(BIN)/hetscore rules show --markdown > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
 	$(BIN)/hetscore rules columns > docs/counts.md.new && mv docs/counts.md.new docs/counts.md
@@ -46,4 +53,4 @@ bench: setup  ## how the time of the cluster rules grows with the number of cell
 	$(BIN)/python scripts/bench_clusters.py
 
 clean:
-	rm -rf .venv demo-results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv demo-results training .pytest_cache .mypy_cache .ruff_cache .hypothesis

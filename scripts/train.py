@@ -26,7 +26,7 @@ from scripts.training.loop import TrainParams, train
 from scripts.training.restained import restain_crops
 
 PHANTOM_STAGE = TrainParams(steps=1600)
-CROP_STAGE = TrainParams(steps=600, rate=1e-3, real_share=0.5, seed=2)
+CROP_STAGE = TrainParams(steps=450, rate=1e-3, real_share=0.5, seed=2)
 SMALL_STAGE = TrainParams(steps=160, batch=4, save_every=40)
 FOLDS = (("0_9b0f", "2_0123"), ("0_aa1d", "2_ac71"), ("1_154a", "3_a1f1"), ("1_f8a2", "2_da59"))
 """Cores left out together: each core once, and in no fold both kinds of core that are alike."""

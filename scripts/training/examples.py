@@ -83,7 +83,6 @@ PHANTOMS = (
     PhantomSet("scanner-warm", 50_005, 6),
     PhantomSet("scanner-cool", 50_006, 6),
     PhantomSet("scanner-contrast", 50_007, 6),
-    PhantomSet("dark", 50_008, 8),
 )
 """Trained on; tests, samples and evaluations use other seeds."""
 
