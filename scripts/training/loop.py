@@ -50,23 +50,21 @@ class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __init__(self, phantoms: Sequence[Example], crops: Sequence[Example], params: TrainParams, start: int) -> None:
         self.phantoms, self.crops, self.params, self.start = phantoms, crops, params, start
-        self.groups = sorted({crop.group for crop in crops})
 
     def __len__(self) -> int:
         return self.params.steps * self.params.batch - self.start
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.params.seed, self.start + index])
-        patch = cut_patch(self._choose(rng), rng, self.params.augment, self.params.targets)
+        patch = cut_patch(self.choose(rng), rng, self.params.augment, self.params.targets)
         parts = (patch.density, patch.target.maps, patch.target.weights)
         return torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), torch.from_numpy(parts[2])
 
-    def _choose(self, rng: np.random.Generator) -> Example:
-        """Choose a crop, of a core that is as likely as any other, or a phantom field."""
-        if self.crops and (not self.phantoms or rng.random() < self.params.real_share):
-            own = [crop for crop in self.crops if crop.group == self.groups[int(rng.integers(len(self.groups)))]]
-            return own[int(rng.integers(len(own)))]
-        return self.phantoms[int(rng.integers(len(self.phantoms)))]
+    def choose(self, rng: np.random.Generator) -> Example:
+        """Choose a crop or a phantom field, each as likely as any other of its kind."""
+        is_real = self.crops and (not self.phantoms or rng.random() < self.params.real_share)
+        examples = self.crops if is_real else self.phantoms
+        return examples[int(rng.integers(len(examples)))]
 
 
 def losses(logits: Tensor, maps: Tensor, weights: Tensor) -> Tensor:

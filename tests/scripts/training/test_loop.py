@@ -1,0 +1,79 @@
+"""The loop on a network and pictures of a few pixels."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from hetscore.segmenters.network import MAPS, TUMOR, NetworkConfig
+from scripts.training.augment import AugmentParams
+from scripts.training.loop import Patches, TrainParams, losses, train
+from tests.scripts.training.test_augment import spotted
+
+CONFIG = NetworkConfig(widths=(4, 8))
+PARAMS = TrainParams(steps=6, batch=2, save_every=1, augment=AugmentParams(side_px=32))
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Mean weights of a run."""
+    saved: dict[str, torch.Tensor] = torch.load(folder / "state.pt", weights_only=True)["average"]
+    return saved
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    """Three steps and a stop, then three more, leave the weights of six steps; the log has every tenth and the last."""
+
+    def stop(step: int, _: object) -> None:
+        if step == 3:
+            raise KeyboardInterrupt
+
+    torch.set_num_threads(1)
+    train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "whole", workers=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "cut", workers=0, report=stop)
+    train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "cut", workers=0)
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    for name, value in whole.items():
+        torch.testing.assert_close(cut[name], value, rtol=1e-5, atol=1e-6)
+    with (tmp_path / "whole" / "log.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["6"]
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    """With no step to go the weights are those it began with."""
+    train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "first", workers=0)
+    later = train(
+        CONFIG, replace(PARAMS, steps=0), ([spotted()], []), tmp_path / "second",
+        first=tmp_path / "first" / "state.pt", workers=0,
+    )  # fmt: skip
+    for name, value in weights(tmp_path / "first").items():
+        torch.testing.assert_close(later.state_dict()[name], value)
+
+
+def test_nothing_known_is_nothing_lost() -> None:
+    """Pixels of weight 0 do not count, and a map of which nothing is known has no loss."""
+    maps, known = torch.zeros(1, len(MAPS), 4, 4), torch.ones(1, len(MAPS), 4, 4)
+    known[:, TUMOR] = 0
+    known[0, 0, 0, 0] = 0
+    logits = torch.zeros(1, len(MAPS), 4, 4)
+    logits[0, 0, 0, 0] = 100.0
+    np.testing.assert_allclose(losses(logits, maps, known).numpy(), [np.log(2)] * 4 + [0], rtol=1e-5)
+
+
+def test_crops_have_their_share() -> None:
+    """A quarter of the patches comes from crops where a quarter is asked for."""
+    patches = Patches([spotted()], [replace(spotted(), group="crop")], replace(PARAMS, real_share=0.25), 0)
+    drawn = [patches.choose(np.random.default_rng(i)).group for i in range(400)]
+    assert 70 < drawn.count("crop") < 130
+
+
+def test_each_example_is_as_likely_as_another() -> None:
+    """Of ten crops each is drawn about once in ten times."""
+    patches = Patches([], [replace(spotted(), name=str(i)) for i in range(10)], replace(PARAMS, real_share=1.0), 0)
+    drawn = [patches.choose(np.random.default_rng(i)).name for i in range(1000)]
+    assert all(70 < drawn.count(str(i)) < 130 for i in range(10))
