@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from hetscore.evaluation.classification import TumorFigures
     from hetscore.evaluation.document import Evaluation, Figures, Skipped
 
 
@@ -24,6 +25,8 @@ def evaluate(
     evaluation = judge(folder, truth)
     write_evaluation(evaluation, out)
     _print_figures(evaluation)
+    if wrong := _wrong_calls(evaluation.figures.tumor):
+        typer.echo(wrong)
     for line in _skipped_lines(evaluation.skipped):
         typer.echo(line, err=True)
     typer.echo(f"figures: {out}")
@@ -74,6 +77,29 @@ def _cells(figures: Figures) -> tuple[str, ...]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
+
+
+_NAMED_TYPES = 3
+"""Types named in the line under the table: it fits a terminal, and the first explain most of a loss."""
+_NOUNS = {
+    "foveolar": "foveolar cell",
+    "metaplastic": "metaplastic cell",
+    "plasma": "plasma cell",
+    "muscle": "muscle cell",
+    "endothelium": "endothelial cell",
+}
+"""What a cell is called whose type is no noun for one."""
+
+
+def _wrong_calls(tumor: TumorFigures) -> str:
+    """Name the types of cell most often called tumor, most first; nothing where none is, or no types are known."""
+    others = tumor.other_by_type
+    called = sorted(((kind, of.n_called) for kind, of in others.items() if of.n_called), key=lambda one: -one[1])
+    named = ", ".join(f"{n} {_NOUNS.get(kind, kind)}{'s' if n > 1 else ''}" for kind, n in called[:_NAMED_TYPES])
+    rest = sum(n for _, n in called[_NAMED_TYPES:])
+    more = f" and {rest} more" if rest else ""
+    n_found = sum(of.n_found for of in others.values())
+    return f"called tumor: {named}{more} of {n_found} found that are no tumor cells" if called else ""
 
 
 def _skipped_lines(skipped: Skipped) -> list[str]:

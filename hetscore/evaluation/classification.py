@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 from hetscore.domain import MembraneClass
 from hetscore.evaluation.detection import Comparison, ratio
+from hetscore.evaluation.truth import CELL_TYPES, TUMOR_TYPE
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -44,6 +45,20 @@ class KeptFigures:
 
 
 @dataclass(frozen=True)
+class OtherFigures:
+    """What the true cells of one type other than tumor were called."""
+
+    n: int
+    n_found: int
+    n_called: int
+    """Found and called tumor."""
+    called_tumor: float | None
+    """Of those found: wrong, every one."""
+    auc: float | None
+    """Of all found tumor cells against the found cells of this type alone."""
+
+
+@dataclass(frozen=True)
 class TumorFigures:
     """How right the tumor call is, over found cells."""
 
@@ -61,6 +76,8 @@ class TumorFigures:
     """By true membrane class, over all true tumor cells, found or not."""
     kept_0_to_3plus: float | None
     """Kept share of class 0 over that of class 3+: far below 1, an unstained clone vanishes beside stained tumor."""
+    other_by_type: Mapping[str, OtherFigures]
+    """By what the other cells truly are, only types that are present; empty where nobody told the types."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,8 @@ def tumor_figures(compared: Comparison) -> TumorFigures:
     Notes
     -----
     Balanced accuracy is the mean of sensitivity and specificity at `TUMOR_CUTOFF` [1]_, None where tumor cells or other
-    cells are absent. `kept_0_to_3plus` is None where one of both classes is absent, or no 3+ cell was kept.
+    cells are absent. `kept_0_to_3plus` is None where one of both classes is absent, or no 3+ cell was kept. Where
+    only some slides tell the types, `other_by_type` is of their cells, its AUC with the tumor cells of all slides.
 
     References
     ----------
@@ -133,16 +151,50 @@ def tumor_figures(compared: Comparison) -> TumorFigures:
         ece=calibration_error(p, is_tumor),
         kept_by_class=kept,
         kept_0_to_3plus=None if none is None or strong is None else ratio(none, strong),
+        other_by_type=_others_by_type(compared),
     )
 
 
 def kept_figures(compared: Comparison, cls: MembraneClass) -> KeptFigures:
     """Follow the true tumor cells of one class: how many were found, and how many of those called tumor."""
-    member = compared.is_tumor & (compared.membrane_class == cls)
-    is_found = member & compared.is_found
-    is_kept = is_found & (np.nan_to_num(compared.p_tumor) >= TUMOR_CUTOFF)
-    n, n_found, n_kept = (int(np.count_nonzero(mask)) for mask in (member, is_found, is_kept))
+    n, n_found, n_kept = _count_called(compared, compared.is_tumor & (compared.membrane_class == cls))
     return KeptFigures(n, n_found, n_kept, ratio(n_found, n), ratio(n_kept, n_found), ratio(n_kept, n))
+
+
+def _count_called(compared: Comparison, member: Bools) -> tuple[int, int, int]:
+    """Count the members, those found, and those of them called tumor."""
+    is_found = member & compared.is_found
+    is_called = is_found & (np.nan_to_num(compared.p_tumor) >= TUMOR_CUTOFF)
+    n, n_found, n_called = (int(np.count_nonzero(mask)) for mask in (member, is_found, is_called))
+    return n, n_found, n_called
+
+
+def _others_by_type(compared: Comparison) -> dict[str, OtherFigures]:
+    """Judge each type but tumor that is present, in the order of `CELL_TYPES`."""
+    present = [kind for kind in np.unique(compared.cell_type).tolist() if kind > TUMOR_TYPE]
+    return {CELL_TYPES[kind]: other_figures(compared, kind) for kind in present}
+
+
+def other_figures(compared: Comparison, kind: int) -> OtherFigures:
+    """Follow the true cells of one type other than tumor: how many were found, and what those were called.
+
+    Parameters
+    ----------
+    compared : Comparison
+        Of a slide or of several.
+    kind : int
+        The type, a place in `CELL_TYPES`.
+
+    Returns
+    -------
+    OtherFigures
+        The share is None where none was found, the AUC also where no tumor cell was.
+    """
+    member = compared.cell_type == kind
+    n, n_found, n_called = _count_called(compared, member)
+    is_judged = compared.is_found & (compared.is_tumor | member)
+    auc = area_under_curve(compared.p_tumor[is_judged], compared.is_tumor[is_judged])
+    return OtherFigures(n, n_found, n_called, ratio(n_called, n_found), auc)
 
 
 def area_under_curve(p: Floats, is_positive: Bools) -> float | None:

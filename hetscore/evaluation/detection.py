@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from hetscore.domain import MembraneClass
 from hetscore.evaluation.instances import Instances, compare_outlines, join_instances
 from hetscore.evaluation.results import FoundSlide
-from hetscore.evaluation.truth import SlideTruth
+from hetscore.evaluation.truth import UNTYPED, SlideTruth
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,6 +44,8 @@ class Comparison:
     """UNSCORED where not found or not scored."""
     found_fragment: Ints
     """0 where not found."""
+    cell_type: NDArray[np.int8]
+    """What the cell truly is, a place in `CELL_TYPES`; UNTYPED where nobody told."""
     n_false: int
     """Found, without a partner, where one should be if it were right."""
     n_neutral: int
@@ -205,6 +207,7 @@ def _columns(found: FoundSlide, truth: SlideTruth, partner: Ints) -> dict[str, A
     p_tumor[is_found] = found.p_tumor[partner[is_found]]
     called_class[is_found] = found.membrane_class[partner[is_found]]
     found_fragment[is_found] = found.fragment[partner[is_found]]
+    cell_type = np.full(len(truth), UNTYPED, np.int8) if truth.cell_type is None else truth.cell_type
     return {
         "is_tumor": truth.is_tumor[truth.is_sure],
         "membrane_class": truth.membrane_class[truth.is_sure],
@@ -212,6 +215,7 @@ def _columns(found: FoundSlide, truth: SlideTruth, partner: Ints) -> dict[str, A
         "p_tumor": p_tumor,
         "called_class": called_class,
         "found_fragment": found_fragment,
+        "cell_type": cell_type[truth.is_sure],
     }
 
 
@@ -244,7 +248,7 @@ def join_comparisons(parts: Sequence[Comparison]) -> Comparison:
     Comparison
         Outlines only if every part has them.
     """
-    columns = ("is_tumor", "membrane_class", "is_found", "p_tumor", "called_class", "found_fragment")
+    columns = ("is_tumor", "membrane_class", "is_found", "p_tumor", "called_class", "found_fragment", "cell_type")
     outlined = [part.instances for part in parts if part.instances is not None]
     return Comparison(
         **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns},

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,22 @@ from hetscore.errors import UsageError
 from hetscore.evaluation.results import SCORES
 from hetscore.evaluation.tables import as_polygons, check_cells, read_csv, read_parquet
 from hetscore.geometry import Box
+
+CELL_TYPES = (
+    "tumor",
+    "foveolar",
+    "fibroblast",
+    "lymphocyte",
+    "metaplastic",
+    "plasma",
+    "muscle",
+    "endothelium",
+    "neutrophil",
+)
+"""What a cell is, by the number that a phantom writes."""
+TUMOR_TYPE = CELL_TYPES.index("tumor")
+UNTYPED = -1
+"""Nobody said what the cell is, beyond tumor or not."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +50,8 @@ class SlideTruth:
     """False: a nucleus of which nothing is known or asked; whoever finds or misses it is neither right nor wrong."""
     fragment: NDArray[np.int64] | None = None
     """1..n on the slide, the same in all serial sections; below 1 on control cores. None where not known."""
+    cell_type: NDArray[np.int8] | None = None
+    """Place in `CELL_TYPES`; None where nobody told the types."""
     doubtful_xy: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 2)))
     """(m, 2), level-0 pixels: places near which a find without a partner counts neither way."""
     read: tuple[Box, ...] | None = None
@@ -89,7 +108,8 @@ def read_phantom(folder: Path) -> Truth:
     -------
     Truth
         Of every slide and case; each cell of the tissue is known, so whatever else is found is wrong. Outlines where
-        the files have a column ``outline`` (WKB, level-0 pixels; empty where only the nucleus of a cell is known).
+        the files have a column ``outline`` (WKB, level-0 pixels; empty where only the nucleus of a cell is known),
+        types where they have a column ``type`` (places in `CELL_TYPES`).
 
     Raises
     ------
@@ -127,7 +147,7 @@ def read_cells(path: Path) -> SlideTruth:
     UsageError
         If the file is not what it should be.
     """
-    columns = read_parquet(path, CELL_COLUMNS, REMEDY, optional=("artefact", "outline"))
+    columns = read_parquet(path, CELL_COLUMNS, REMEDY, optional=("artefact", "outline", "type"))
     classes = columns["membrane_class"]
     check_cells(path, columns, REMEDY)
     return SlideTruth(
@@ -137,8 +157,22 @@ def read_cells(path: Path) -> SlideTruth:
         membrane_class=classes.astype(np.int8),
         is_sure=(columns["fragment"] >= 1) & (columns.get("artefact", np.zeros(len(classes))) == 0),
         fragment=columns["fragment"].astype(np.int64),
+        cell_type=_cell_types(path, columns["type"], columns["is_tumor"]) if "type" in columns else None,
         outlines=as_polygons(path, columns["outline"], REMEDY) if "outline" in columns else None,
     )
+
+
+def _cell_types(path: Path, types: NDArray[Any], is_tumor: NDArray[Any]) -> NDArray[np.int8]:
+    """Check the types; UsageError naming the first that is none, or that is not what `is_tumor` says."""
+    is_known = np.isin(types, range(len(CELL_TYPES)))
+    if not is_known.all():
+        expected = f"0 ({CELL_TYPES[0]}) to {len(CELL_TYPES) - 1} ({CELL_TYPES[-1]})"
+        raise UsageError(f"{path}: type {types[~is_known][0]}; expected {expected}. {REMEDY}")
+    differs = (types == TUMOR_TYPE) != is_tumor
+    if differs.any():
+        seen = f"type {CELL_TYPES[int(types[differs][0])]} where is_tumor is {bool(is_tumor[differs][0])}"
+        raise UsageError(f"{path}: {seen}; expected tumor where it is true, another type elsewhere. {REMEDY}")
+    return types.astype(np.int8)
 
 
 def _read_case_rows(path: Path) -> dict[str, CaseTruth]:

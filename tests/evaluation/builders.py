@@ -21,6 +21,9 @@ from hetscore.evaluation.truth import SlideTruth
 MPP = 0.25
 """So that the radius of 3 um is 12 px."""
 
+OTHER_KINDS = {"n": -1, "f": 2, "l": 3, "p": 5, "m": 6}
+"""Cells that are no tumor cells, and their types: nobody told, fibroblast, lymphocyte, plasma and muscle cell."""
+
 Row = Mapping[str, Any]
 
 
@@ -55,7 +58,7 @@ def squares(corners: Sequence[tuple[float, float] | None], side: float = 10.0) -
 
 
 def comparison(text: str) -> Comparison:
-    """Make a comparison from words: true class (0-3, or n), then what was found: class and p in tenths, or nothing.
+    """Make a comparison from words: true class (0-3, or of `OTHER_KINDS`), then what was found: class, p in tenths.
 
     ``03:9`` is a cell of class 0 taken for 3+ with p 0.9; ``n0:1`` another cell with p 0.1; ``2`` a 2+ cell missed;
     ``2u:8`` one found and not scored.
@@ -64,12 +67,13 @@ def comparison(text: str) -> Comparison:
     found = np.array([len(word) > 1 for word in words], bool)
     called = [-1 if len(word) == 1 or word[1] == "u" else int(word[1]) for word in words]
     return Comparison(
-        is_tumor=np.array([word[0] != "n" for word in words], bool),
-        membrane_class=np.array([-1 if word[0] == "n" else int(word[0]) for word in words], np.int8),
+        is_tumor=np.array([word[0] not in OTHER_KINDS for word in words], bool),
+        membrane_class=np.array([-1 if word[0] in OTHER_KINDS else int(word[0]) for word in words], np.int8),
         is_found=found,
         p_tumor=np.array([float(word[3:]) / 10 if len(word) > 1 else np.nan for word in words], float),
         called_class=np.array(called, np.int8),
         found_fragment=found.astype(np.int64),
+        cell_type=np.array([OTHER_KINDS.get(word[0], 0) for word in words], np.int8),
         n_false=0,
         n_neutral=0,
         n_unsure=0,
@@ -119,7 +123,10 @@ def write_results(
 def write_phantom_truth(
     folder: Path, cells: Sequence[Row], *, slide: str = "a", outlines: NDArray[np.object_] | None = None, **case: str
 ) -> None:
-    """Write the truth of one case as `hetscore phantom` does; `cells` are rows of x, y, kind (0-3, n), fragment."""
+    """Write the truth of one case as `hetscore phantom` does; `cells` are rows of x, y, kind, fragment.
+
+    The kind is 0-3 or one of `OTHER_KINDS`. Where all types are told, the file has the column `type`.
+    """
     truth = folder / "truth"
     truth.mkdir(parents=True, exist_ok=True)
     kinds = [str(row["kind"]) for row in cells]
@@ -127,10 +134,13 @@ def write_phantom_truth(
         "x": np.array([row["x"] for row in cells], np.float64),
         "y": np.array([row["y"] for row in cells], np.float64),
         "fragment": np.array([row["fragment"] for row in cells], np.int32),
-        "is_tumor": np.array([kind != "n" for kind in kinds], bool),
-        "membrane_class": np.array([-1 if kind == "n" else int(kind) for kind in kinds], np.int8),
-        "type": np.zeros(len(cells), np.int8),
+        "is_tumor": np.array([kind not in OTHER_KINDS for kind in kinds], bool),
+        "membrane_class": np.array([-1 if kind in OTHER_KINDS else int(kind) for kind in kinds], np.int8),
+        "pattern": np.zeros(len(cells), np.int8),
     }
+    types = [OTHER_KINDS.get(kind, 0) for kind in kinds]
+    if min(types, default=0) >= 0:
+        columns["type"] = np.array(types, np.int8)
     if outlines is not None:
         columns["outline"] = shapely.to_wkb(outlines)
     pq.write_table(pa.table(columns), truth / f"{slide}.cells.parquet")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetscore.evaluation.classification import (
+    OtherFigures,
     area_under_curve,
     calibration_error,
     class_figures,
@@ -91,6 +92,49 @@ class TestTumor:
 
         assert calibration_error(truth.astype(float), truth) == 0.0
         assert calibration_error((~truth).astype(float), truth) == 1.0
+
+
+class TestOtherByType:
+    """Which kinds of cell are called tumor."""
+
+    def test_by_hand(self) -> None:
+        """Of two lymphocytes found none, of two plasma cells one is called tumor; a plasma cell is missed.
+
+        AUC against lymphocytes: tumor at .9 and .5, others at .1 and .4, all four pairs are right; against plasma cells
+        at .5 and .3: three right, one tie.
+        """
+        figures = tumor_figures(comparison("33:9 33:5 3 p0:5 l0:1 l0:4 p0:3 p"))
+
+        assert figures.other_by_type == {
+            "lymphocyte": OtherFigures(n=2, n_found=2, n_called=0, called_tumor=0.0, auc=1.0),
+            "plasma": OtherFigures(n=3, n_found=2, n_called=1, called_tumor=0.5, auc=3.5 / 4),
+        }
+
+    def test_none_found(self) -> None:
+        """A type all of whose cells were missed is present, and nothing is known of its calls."""
+        assert tumor_figures(comparison("33:9 f")).other_by_type == {"fibroblast": OtherFigures(1, 0, 0, None, None)}
+
+    def test_no_tumor_found(self) -> None:
+        """Without a tumor cell to compare with there is a share and no AUC."""
+        assert tumor_figures(comparison("3 f0:9")).other_by_type == {"fibroblast": OtherFigures(1, 1, 1, 1.0, None)}
+
+    @pytest.mark.parametrize("cells", ["", "33:9 3", "33:9 n0:1 n"])
+    def test_no_types(self, cells: str) -> None:
+        """Without other cells, or where nobody told what they are, there are no types."""
+        assert tumor_figures(comparison(cells)).other_by_type == {}
+
+    @given(words=st.lists(st.sampled_from(["33:9", "00:5", "l0:1", "l0:5", "p0:9", "f0:2", "f"]), max_size=20))
+    def test_types_make_up_the_whole(self, words: list[str]) -> None:
+        """Counts of the types add up to those of all other cells; so do their AUC, weighted by cells found."""
+        figures = tumor_figures(comparison(" ".join(words)))
+        parts = figures.other_by_type.values()
+
+        assert sum(part.n_found for part in parts) == figures.n_other
+        if figures.specificity is not None:
+            assert sum(part.n_called for part in parts) == pytest.approx((1 - figures.specificity) * figures.n_other)
+        if figures.auc is not None:
+            pairs = sum(part.auc * part.n_found for part in parts if part.auc is not None)
+            assert pairs / figures.n_other == pytest.approx(figures.auc)
 
 
 class TestClass:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hetscore.evaluation.detection import (
     compare_cells,
     detection_figures,
+    join_comparisons,
     match_cells,
 )
 from hetscore.geometry import Box
@@ -170,3 +171,25 @@ class TestReadParts:
 
         assert compared.is_found.tolist() == [False]
         assert (compared.n_false, compared.n_neutral, compared.n_unsure) == (0, 1, 1)
+
+
+class TestTypes:
+    """What each true cell is."""
+
+    def test_carried_along(self) -> None:
+        """Each cell keeps its type, found or not; one that is not asked for drops out with it."""
+        truth = truth_at(
+            [(0, 0), (50, 0), (100, 0)],
+            is_tumor=np.array([True, False, False]),
+            is_sure=np.array([True, False, True]),
+            cell_type=np.array([0, 3, 5], np.int8),
+        )
+
+        assert compare_cells(found_at([(0, 0)]), truth).cell_type.tolist() == [0, 5]
+
+    def test_some_slides_tell_them(self) -> None:
+        """Beside a slide with types, the cells of one without are of no type."""
+        typed = compare_cells(found_at([]), truth_at([(0, 0)], cell_type=np.array([0], np.int8)))
+        untyped = compare_cells(found_at([]), truth_at([(0, 0), (50, 0)]))
+
+        assert join_comparisons([typed, untyped]).cell_type.tolist() == [0, -1, -1]

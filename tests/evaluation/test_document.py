@@ -31,11 +31,11 @@ TWENTY = """
     3  3 .95
     3  2 .95
     3 -1 .85
-    n  0 .05
-    n  0 .05
-    n  0 .15
-    n  0 .85
-    n
+    l  0 .05
+    l  0 .05
+    p  0 .15
+    p  0 .85
+    p
 """
 """True cells in a row, 15 um apart: kind, then class and p of what was found 2 um beside it, or nothing. The first
 seven are fragment 1, the others fragment 2. Two more finds, fragment 3, lie where nothing is."""
@@ -118,6 +118,16 @@ class TestTwentyCells:
         assert kept["0"] == none
         assert [kept[cls]["kept"] for cls in ("1+", "2+", "3+")] == [1.0, 0.75, 1.0]
         assert figures["tumor"]["kept_0_to_3plus"] == 0.5
+
+    def test_other_by_type(self, figures: dict[str, Any]) -> None:
+        """Lymphocytes are all below every tumor cell; of three plasma cells one is missed and one called tumor.
+
+        AUC of plasma cells: at .15 all 13 tumor cells are right, at .85 eight are right and four tie: 23 / 26.
+        """
+        assert figures["tumor"]["other_by_type"] == {
+            "lymphocyte": {"n": 2, "n_found": 2, "n_called": 0, "called_tumor": 0.0, "auc": 1.0},
+            "plasma": {"n": 3, "n_found": 2, "n_called": 1, "called_tumor": 0.5, "auc": round(23 / 26, 4)},
+        }
 
     def test_class(self, figures: dict[str, Any]) -> None:
         """Of 13 tumor cells found one is unscored; of 12, four are one class off.
@@ -214,7 +224,7 @@ class TestLaws:
         """The truth as result gives 1 everywhere, 0 errors, and null only for outlines, which no one has."""
         true, _ = twenty()
         found = [
-            {**cell, "class": 0, "p": 0.0} if cell["kind"] == "n" else {**cell, "class": int(cell["kind"]), "p": 1.0}
+            {**cell, "class": 0, "p": 0.0} if cell["kind"] in "lp" else {**cell, "class": int(cell["kind"]), "p": 1.0}
             for cell in true
         ]
         scores = [{"fragment": 1, "score": "0"}, {"fragment": 2, "score": "2+"}]
@@ -379,3 +389,4 @@ def test_readers_against_each_other(shared_data: Callable[[str], Path], tmp_path
     assert figures.classes.quadratic_kappa == pytest.approx(0.90, abs=0.005)
     assert figures.overexpressed.accuracy == pytest.approx(0.89, abs=0.005)
     assert figures.fragments.n_slides == figures.cases.n == 0
+    assert figures.tumor.other_by_type == {}

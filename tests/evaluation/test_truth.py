@@ -12,7 +12,8 @@ import shapely
 
 from hetscore.domain import CaseLabel, Her2Score, Her2Status
 from hetscore.errors import UsageError
-from hetscore.evaluation.truth import read_phantom
+from hetscore.evaluation.truth import CELL_TYPES, read_phantom
+from hetscore.phantom.epithelium import CellType
 from tests.evaluation.builders import squares, write_phantom_truth
 
 CELLS = [
@@ -50,6 +51,43 @@ def test_cells_that_are_not_asked_for(tmp_path: Path) -> None:
 
     assert plain.is_sure.tolist() == [False, True, True]
     assert covered.is_sure.tolist() == [False, False, True]
+
+
+def test_types_have_the_phantom_s_names() -> None:
+    """Each number means the same cell where it is written and where it is read."""
+    assert dict(enumerate(CELL_TYPES)) == {kind.value: kind.name.lower() for kind in CellType}
+
+
+def test_types_where_there_are_any(tmp_path: Path) -> None:
+    """The column `type` is read; a phantom without it is no fault."""
+    write_phantom_truth(tmp_path, CELLS, slide="untyped")
+    write_phantom_truth(tmp_path, [CELLS[0], {**CELLS[1], "kind": "p"}], slide="typed")
+
+    slides = read_phantom(tmp_path).slides
+
+    assert slides["untyped"].cell_type is None
+    assert slides["typed"].cell_type is not None
+    assert slides["typed"].cell_type.tolist() == [0, 5]
+
+
+@pytest.mark.parametrize(
+    ("types", "fault"),
+    [
+        ([0, 9], r"type 9; expected 0 \(tumor\) to 8 \(neutrophil\)"),
+        ([0, -1], "type -1; expected 0"),
+        ([0, None], "type nan; expected 0"),
+        ([0, 0], "type tumor where is_tumor is False; expected tumor where it is true"),
+        ([3, 5], "type lymphocyte where is_tumor is True"),
+    ],
+)
+def test_wrong_types(tmp_path: Path, types: list[int | None], fault: str) -> None:
+    """A number that is no type, an empty cell, a type that is not what `is_tumor` says."""
+    write_phantom_truth(tmp_path, CELLS)
+    path = tmp_path / "truth" / "a.cells.parquet"
+    pq.write_table(pq.read_table(path).append_column("type", pa.array(types, pa.int8())), path)
+
+    with pytest.raises(UsageError, match=f"a.cells.parquet: {fault}"):
+        read_phantom(tmp_path)
 
 
 def test_outlines_where_there_are_any(tmp_path: Path) -> None:
