@@ -58,6 +58,42 @@ def find_peaks(image: Image, floor: float, distance_px: float) -> NDArray[np.int
     return peaks[keep]
 
 
+def join_peaks(image: Image, peaks: NDArray[np.int64], reach_px: float, saddle: float) -> NDArray[np.int64]:
+    """Leave one of two peaks that are one hill.
+
+    Parameters
+    ----------
+    image : (h, w) float32
+        Where the peaks stand.
+    peaks : (n, 2) int64
+        Row and column, reading order.
+    reach_px : float
+        Peaks farther apart are two.
+    saddle : float
+        Peaks are one hill if the straight way between them nowhere falls below this share of the lower one.
+
+    Returns
+    -------
+    (m, 2) int64
+        In the same order: of one hill the higher peak stays, of equal ones the first. Each pair is judged alone, so
+        what stays does not depend on what lies beyond the reach.
+    """
+    pairs = cKDTree(peaks).query_pairs(reach_px, output_type="ndarray") if len(peaks) else np.zeros((0, 2), np.int64)
+    first, second = (peaks[pairs[:, k]] for k in (0, 1))
+    steps = np.arange(1, _STEPS)[None, :, None] / _STEPS
+    way = first[:, None] + np.floor((second - first)[:, None] * steps + 0.5).astype(np.int64)
+    lowest = image[way[..., 0], way[..., 1]].min(axis=1)
+    heights = image[peaks[:, 0], peaks[:, 1]][pairs]
+    is_one = lowest >= saddle * heights.min(axis=1)
+    keep = np.ones(len(peaks), bool)
+    keep[np.where(heights[:, 0] < heights[:, 1], pairs[:, 0], pairs[:, 1])[is_one]] = False
+    return peaks[keep]
+
+
+_STEPS = 8
+"""Parts of the way between two peaks: at most 2 px each at 7 um."""
+
+
 def drop_small(nuclei: Labels, n: int, least_px: float) -> tuple[Labels, NDArray[np.bool_]]:
     """Take out regions of fewer than `least_px` pixels and number the others anew; which of the n were kept, (n,)."""
     keep = np.bincount(nuclei.ravel(), minlength=n + 1)[1:] >= least_px

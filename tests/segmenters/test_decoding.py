@@ -108,7 +108,7 @@ class TestReach:
 
     @pytest.mark.parametrize(
         "wider",
-        [NetworkParams(nucleus_reach_um=10.0), NetworkParams(cell_reach_um=15.0), NetworkParams(min_distance_um=3.0)],
+        [NetworkParams(nucleus_reach_um=10.0), NetworkParams(cell_reach_um=15.0), NetworkParams(one_nucleus_um=9.0)],
     )
     def test_it_grows_with_every_length(self, wider: NetworkParams) -> None:
         """Each of them is in it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetscore.segmenters.growth import drop_small, find_gaps, find_peaks, find_shrink, shrink_by, step_costs
+from hetscore.segmenters.growth import drop_small, find_gaps, find_peaks, find_shrink, join_peaks, shrink_by, step_costs
 
 
 class TestFindShrink:
@@ -65,6 +65,39 @@ class TestFindPeaks:
 
         assert [18, 18] in peaks
         assert [14, 14] not in peaks
+
+
+class TestJoinPeaks:
+    """Two peaks of one hill are one."""
+
+    @staticmethod
+    def ridge(between: float) -> tuple[np.ndarray[tuple[int, int], np.dtype[np.float32]], list[list[int]]]:
+        """Make two peaks of 0.8 and 0.9, ten pixels apart, with a height between them."""
+        image = np.full((5, 20), between, np.float32)
+        image[2, 4], image[2, 14] = 0.8, 0.9
+        return image, [[2, 4], [2, 14]]
+
+    @pytest.mark.parametrize(("between", "left"), [(0.61, [[2, 14]]), (0.59, [[2, 4], [2, 14]])])
+    def test_the_saddle_decides(self, between: float, left: list[list[int]]) -> None:
+        """At three quarters of the lower peak, 0.6, they are one, and the higher one stays."""
+        image, peaks = self.ridge(between)
+        assert join_peaks(image, np.array(peaks), 12.0, 0.75).tolist() == left
+
+    def test_far_peaks_are_two(self) -> None:
+        """Beyond the reach the way between them is not looked at."""
+        image, peaks = self.ridge(0.79)
+        assert join_peaks(image, np.array(peaks), 9.0, 0.75).tolist() == peaks
+
+    def test_of_equal_peaks_the_first_stays(self) -> None:
+        """So that the answer does not depend on chance."""
+        image, peaks = self.ridge(0.7)
+        image[2, 14] = np.float32(0.8)
+        assert join_peaks(image, np.array(peaks), 12.0, 0.75).tolist() == [[2, 4]]
+
+    @pytest.mark.parametrize("n", [0, 1])
+    def test_nothing_to_join(self, n: int) -> None:
+        """No peak and a single one stay as they are."""
+        assert len(join_peaks(np.ones((4, 4), np.float32), np.zeros((n, 2), np.int64), 5.0, 0.75)) == n
 
 
 class TestDropSmall:
