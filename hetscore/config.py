@@ -38,7 +38,7 @@ from hetscore.tissue import TissueParams
 class Settings:
     """Everything that can change a result; written into run.json and case.json."""
 
-    model: str = "watershed"
+    model: str = "gastric-her2"
     """Folder under models/, or a path."""
     guideline: str = "gastric-biopsy"
     """Seed of the project: Yagi 2019, endoscopic biopsies. Never inferred from the slide."""

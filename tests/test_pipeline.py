@@ -30,8 +30,14 @@ CLONE = SAMPLES / "hetero-clone.tif"
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    """Load the model that is shipped."""
+    """Load the model without weights: the fastest, and the same to the last bit whatever the tiles."""
     return load_model("watershed")
+
+
+@pytest.fixture(scope="module")
+def default() -> Model:
+    """Load the model that is used where none is named."""
+    return load_model(load_settings().model)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,7 @@ class TestSameAnswerAlways:
             for core_px, n in ((1024, 1), (1024, 4), (2048, 1))
         )
 
-        assert len(alone) > 1000
+        assert len(alone) > 800
         assert_same_cells(alone, together)
         rows, others = (
             {tuple(row) for row in np.stack([c.x, c.y, c.membrane_class], axis=1).tolist()} for c in (alone, large)
@@ -130,12 +136,12 @@ class TestWhatIsNotAnalyzed:
         assert "coarse-resolution" in result.score.flags
         assert result.score.label is CaseLabel.NOT_ASSESSABLE
 
-    def test_lost_tile_blocks_homo(self, tmp_path: Path, model: Model) -> None:
+    def test_lost_tile_blocks_homo(self, tmp_path: Path, default: Model) -> None:
         """A homogeneous case with a damaged place is not assessable, and the coverage still adds up."""
         path = tmp_path / "damaged.tif"
         path.write_bytes(_damaged((SAMPLES / "homo-3plus.tif").read_bytes()))
 
-        scored = score_one(path, run_with(model, core_px=512))
+        scored = score_one(path, run_with(default, core_px=512))
 
         assert scored.result is not None
         (slide,) = scored.result.slides
