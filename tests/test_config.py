@@ -45,7 +45,11 @@ class TestLoadSettings:
         """The gastric biopsy guideline and the rule set of the seed paper."""
         settings = load_settings()
         assert settings == Settings()
-        assert (settings.model, settings.guideline, settings.rule_set) == ("gastric-her2", "gastric-biopsy", "yagi-2019")
+        assert (settings.model, settings.guideline, settings.rule_set) == (
+            "gastric-her2",
+            "gastric-biopsy",
+            "yagi-2019",
+        )
 
     def test_a_file_changes_what_it_names_and_nothing_else(self, write_toml: WriteToml) -> None:
         """One table a stage."""
