@@ -2,9 +2,8 @@
 
 Stages, each in a folder of its own under ``--runs``: ``phantoms`` learns from phantoms alone; ``without-...`` goes on
 with phantoms and the read crops of all development cores but two, and is judged on those two; ``final`` goes on with
-all cores, ``tumor-free`` then adds places where no cell is tumor. ``export`` makes the model folder. A stage that was
-stopped goes on where it was, one that is done is passed over. ``--stage small`` takes a few minutes and fails if the
-loop does not learn.
+all cores. ``export`` makes the model folder. A stage that was stopped goes on where it was, one that is done is passed
+over. ``--stage small`` takes a few minutes and fails if the loop does not learn.
 """
 
 from __future__ import annotations
@@ -20,15 +19,7 @@ import cv2
 import torch
 
 from hetscore.segmenters.network import NetworkConfig, NetworkParams, SegmentationNetwork
-from scripts.training.examples import (
-    PHANTOMS,
-    PHANTOMS_SMALL,
-    Example,
-    PhantomSet,
-    read_crops,
-    read_phantoms,
-    read_tumor_free,
-)
+from scripts.training.examples import PHANTOMS, PHANTOMS_SMALL, Example, PhantomSet, read_crops, read_phantoms
 from scripts.training.export import write_model
 from scripts.training.judge import judge, report
 from scripts.training.loop import TrainParams, train
@@ -36,13 +27,12 @@ from scripts.training.restained import restain_crops
 
 PHANTOM_STAGE = TrainParams(steps=1600)
 CROP_STAGE = TrainParams(steps=450, rate=1e-3, real_share=0.5, seed=2)
-FREE_STAGE = TrainParams(steps=200, rate=5e-4, real_share=0.5, seed=3)
 SMALL_STAGE = TrainParams(steps=160, batch=4, save_every=40)
 FOLDS = (("0_9b0f", "2_0123"), ("0_aa1d", "2_ac71"), ("1_154a", "3_a1f1"), ("1_f8a2", "2_da59"))
 """Cores left out together: each core once, and in no fold both kinds of core that are alike."""
 HELD_OUT_PHANTOMS = (PhantomSet("typical", 60_001, 2), PhantomSet("hard", 60_002, 2))
 """Judged on; nothing is trained on them."""
-STAGES = ("all", "phantoms", *("without-" + "-".join(fold) for fold in FOLDS), "final", "tumor-free", "export", "small")
+STAGES = ("all", "phantoms", *("without-" + "-".join(fold) for fold in FOLDS), "final", "export", "small")
 LEARNED = 0.75
 """The small stage has learned if its last losses are below this share of its first."""
 
@@ -59,9 +49,7 @@ class Job:
     device: str
 
 
-def run_stage(
-    job: Job, stage: str, params: TrainParams, left_out: Sequence[str] = (), before: str = "phantoms"
-) -> None:
+def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str] = ()) -> None:
     """Run or go on with a stage, and judge it on the cores left out and on phantoms."""
     out = job.runs / stage
     sets = PHANTOMS_SMALL if stage == "small" else PHANTOMS
@@ -70,7 +58,6 @@ def run_stage(
     crops = read_crops(job.data) if job.data else []
     kept = [crop for crop in crops if not crop.group.startswith(tuple(left_out))] if left_out else crops
     learned = _with_restained(kept, job.data) if params.real_share else []
-    learned += read_tumor_free(job.data) if stage == "tumor-free" and job.data else []
     tests += [crop for crop in crops if crop.name not in {c.name for c in kept}] if left_out else crops
 
     def tell(step: int, network: SegmentationNetwork) -> None:
@@ -83,7 +70,7 @@ def run_stage(
         params,
         (phantoms, learned),
         out,
-        first=job.runs / before / "state.pt" if params.real_share else None,
+        first=job.runs / "phantoms" / "state.pt" if params.real_share else None,
         device=job.device,
         workers=job.workers,
         report=tell,
@@ -141,8 +128,6 @@ def _run(job: Job, stage: str, name: str) -> None:
             run_stage(job, "without-" + "-".join(fold), CROP_STAGE, fold)
     if stage in ("all", "final"):
         run_stage(job, "final", CROP_STAGE)
-    if stage in ("all", "tumor-free"):
-        run_stage(job, "tumor-free", FREE_STAGE, before="final")
     if stage in ("all", "export") and job.data:
         write_model(name, job.runs, {"without-" + "-".join(fold): fold for fold in FOLDS}, job.data)
 

@@ -13,13 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.segmenters.network import TUMOR as TUMOR_MAP
 from hetscore.stain import optical_density
 from scripts.training.examples import Example
 from scripts.training.targets import Floats, Labels, Target, TargetParams, make_target
-
-FREE_WEIGHT = 0.3
-"""Of "no tumor" where no nucleus is pointed at: a third of what a read nucleus weighs, as most of it is no nucleus."""
 
 HEMATOXYLIN, DAB = (0.65, 0.63, 0.42), (0.35, 0.565, 0.745)
 """Middle between those of the development cores and of the phantoms: whatever they miss stays in the residual."""
@@ -76,8 +72,6 @@ def cut_patch(example: Example, rng: np.random.Generator, params: AugmentParams,
         labels = _warp_labels(example.nuclei, matrix, side), _warp_labels(example.cells, matrix, side)
     xy = _moved(example.xy, matrix)
     target = make_target(xy, example.kind, known, labels, targets)
-    if example.free is not None:
-        target.weights[TUMOR_MAP][_warp(example.free.astype(np.uint8), matrix, side).astype(bool)] = FREE_WEIGHT
     return Patch(np.ascontiguousarray(density.transpose(2, 0, 1)), target)
 
 
@@ -100,7 +94,7 @@ def _draw_center(example: Example, rng: np.random.Generator, half: float) -> NDA
         point: NDArray[np.float64] = example.xy[int(rng.integers(len(example.xy)))].astype(np.float64)
         return point + shift - 0.5
     if example.nuclei is None:
-        rows, columns = np.nonzero(example.known if example.free is None else example.free)
+        rows, columns = np.nonzero(example.known)
         k = rng.integers(len(rows))
         return np.array([columns[k], rows[k]], np.float64)
     return np.array([rng.uniform(0, width), rng.uniform(0, height)])

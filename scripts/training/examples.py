@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetscore.domain import MppSource, Rgb
-from hetscore.geometry import Box, grid_boxes
+from hetscore.geometry import Box
 from hetscore.phantom import CaseSpec, make_cases
 from hetscore.phantom.fields import LabeledField, draw_fields
 from hetscore.slides import open_slide
@@ -62,8 +62,6 @@ class Example:
     """Labels 1..n, rows of the points; None where only points are known."""
     code: NDArray[np.str_] | None = None
     """What the reader wrote of each point; None on phantoms."""
-    free: NDArray[np.bool_] | None = None
-    """Where no cell is tumor, though nobody read its nuclei."""
     box: Box = NOWHERE
     """Where a crop lies on its core, level-0 pixels."""
 
@@ -188,41 +186,6 @@ def _crops_of(data: Path, core: str, rows: Iterable[dict[str, str]]) -> Iterator
             box = Box(left, top, side, side).grown(SURROUNDINGS_PX)
             box = Box(box.x // 2 * 2, box.y // 2 * 2, box.width, box.height)
             yield _of_crop(name, core, slide.read(box, 2), white, points, (box, Box(left, top, side, side)))
-
-
-FREE_PX = 384
-"""Level-0 side of the squares that tumor-free places are cut into: as large as a crop, so that each counts like one."""
-
-
-def read_tumor_free(data: Path) -> list[Example]:
-    """Read the places of the development cores that hold no tumor: muscle, by eye, far from any gland."""
-    with Path(__file__).with_name("tumor_free.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [example for row in rows for example in _squares_of(data, row)]
-
-
-def _squares_of(data: Path, row: dict[str, str]) -> Iterator[Example]:
-    (path,) = (data / "eac-tma").glob(f"{row['core']}*.jpg")
-    place = Box(*(int(row[key]) // 2 * 2 for key in ("x", "y", "width", "height")))
-    with open_slide(path, mpp=CORE_MPP, mpp_source=MppSource.COMMAND_LINE) as slide:
-        white = find_white(slide.thumbnail(4.0).rgb)
-        for square in grid_boxes(Box(0, 0, place.width, place.height), FREE_PX):
-            inner = square.shifted(place.x, place.y)
-            box = inner.grown(SURROUNDINGS_PX)
-            free = np.zeros((box.height // 2, box.width // 2), bool)
-            left, top = (inner.x - box.x) // 2, (inner.y - box.y) // 2
-            free[top : top + inner.height // 2, left : left + inner.width // 2] = True
-            yield Example(
-                name=f"{row['core']}-free-{inner.x}-{inner.y}",
-                group=path.stem,
-                rgb=slide.read(box, 2),
-                white=white,
-                xy=np.zeros((0, 2), np.float32),
-                kind=np.zeros(0, np.int8),
-                known=np.zeros(free.shape, bool),
-                free=free,
-                box=box,
-            )
 
 
 def _of_crop(

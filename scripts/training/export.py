@@ -203,7 +203,7 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
     name : str
         Of the model and its folder.
     runs : Path
-        Folder of the runs: ``phantoms``, ``final``, ``tumor-free`` and those of `folds`.
+        Folder of the runs: ``phantoms``, ``final`` and those of `folds`.
     folds : mapping
         Run -> beginnings of the names of the cores it was not trained on.
     data : Path
@@ -220,9 +220,9 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
     judged = calibrate(looked)
     print(f"{tumor}\neach core by a network, and calibrated, without it:\n{report(judged)}\n{figures(judged)}")
     report_membrane(to_sample(looked))
-    network = load_network(runs / "tumor-free")
+    network = load_network(runs / "final")
     sha256 = write_weights(network, folder)
-    every = {stage: runs / stage for stage in ("phantoms", *folds, "final", "tumor-free")}
+    every = {stage: runs / stage for stage in ("phantoms", *folds, "final")}
     write_log(folder, every)
     draw_curves(REPOSITORY / "docs" / f"{name}-training.png", every)
     chance = expit(np.concatenate([part.logit for part in judged]))
