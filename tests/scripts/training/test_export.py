@@ -26,7 +26,7 @@ def test_a_card_and_its_weights_make_the_segmenter(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = SegmentationNetwork(NetworkConfig(widths=(4, 8))).eval()
     sha256 = write_weights(network, tmp_path)
-    tables = {
+    tables: dict[str, dict[str, object]] = {
         "": {"name": "tiny", "kind": "network", "is_small": True},
         "network": {"widths": (4, 8), "sha256": sha256},
         "tumor": {"scale": 1.5, "offset": -0.25},
