@@ -36,11 +36,6 @@ class Judged:
     logit: Floats
     code: NDArray[np.str_]
 
-    @property
-    def f1(self) -> float:
-        """Of nuclei."""
-        return 2 * self.n_matched / max(1, 2 * self.n_matched + self.n_false + self.n_missed)
-
 
 @torch.no_grad()
 def predict(model: SegmentationNetwork, example: Example, device: str = "cpu") -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ without brown around them, and cannot take brown for tumor.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -30,15 +30,6 @@ SAME_PX = 8.0
 """Level-0 pixels from a nucleus's center to the point that names it."""
 CLASSES = (MembraneClass.FAINT, MembraneClass.MODERATE, MembraneClass.STRONG)
 PATTERNS = (MembranePattern.BASOLATERAL, MembranePattern.COMPLETE, MembranePattern.LATERAL)
-
-
-@dataclass(frozen=True)
-class Nuclei:
-    """Of a field at level 0."""
-
-    labels: NDArray[np.int32]
-    xy: NDArray[np.float64]
-    is_tumor: NDArray[np.bool_]
 
 
 def restain_crops(data: Path, crops: Sequence[Example], seed: int = 3) -> Iterator[Example]:
