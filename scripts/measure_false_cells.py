@@ -15,14 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.config import Model, load_model, load_settings
+from hetscore.config import load_model, load_settings
 from hetscore.domain import Rgb, Tile, TileImage
 from hetscore.geometry import Box
 from hetscore.phantom import CaseSpec, FragmentSpec, Tissue
 from hetscore.phantom.fields import draw_fields
 from hetscore.phantom.spec import ArtefactKind, ArtefactSpec, Damage
 from hetscore.pipeline import make_segmenter
-from hetscore.stain import Stain
+from hetscore.segmenters import Segmenter
+from hetscore.stain import Stain, StainVectors
 
 SEED = 70_001
 """Apart from those trained and calibrated on."""
@@ -67,11 +68,11 @@ def _specs() -> dict[str, FragmentSpec]:
     }
 
 
-def count(ground: Ground, model: Model) -> tuple[float, int, int, int]:
+def count(ground: Ground, segmenter: Segmenter, vectors: StainVectors) -> tuple[float, int, int, int]:
     """Square millimeters, nuclei found, of them where none was drawn, and cells called tumor."""
     whole = Box(0, 0, ground.rgb.shape[1], ground.rgb.shape[0])
     image = TileImage(Tile(0, whole, whole, 1, 0.25), ground.rgb)
-    labels = make_segmenter(model, load_settings()).segment(image, Stain(ground.white, model.stain))
+    labels = segmenter.segment(image, Stain(ground.white, vectors))
     n, step = len(labels.p_tumor), labels.shrink
     is_drawn = ground.nuclei[step // 2 :: step, step // 2 :: step] > 0
     is_asked = ground.is_asked[step // 2 :: step, step // 2 :: step]
@@ -89,10 +90,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=load_settings().model)
     model = load_model(parser.parse_args().model)
+    segmenter = make_segmenter(model, load_settings())
     totals: dict[str, NDArray[np.float64]] = {}
     for ground in draw_grounds():
         print(ground.name, file=sys.stderr)
-        totals[ground.name] = totals.get(ground.name, np.zeros(4)) + count(ground, model)
+        totals[ground.name] = totals.get(ground.name, np.zeros(4)) + count(ground, segmenter, model.stain)
     print("| ground | mm2 | nuclei found per mm2 | where none was drawn | called tumor |\n|---|---:|---:|---:|---:|")
     for name, (area, *counts) in totals.items():
         print(f"| {name} | {area:.2f} | " + " | ".join(f"{value / area:.0f}" for value in counts) + " |")

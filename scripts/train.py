@@ -29,7 +29,7 @@ PHANTOM_STAGE = TrainParams(steps=1600)
 CROP_STAGE = TrainParams(steps=450, rate=1e-3, real_share=0.5, seed=2)
 SMALL_STAGE = TrainParams(steps=160, batch=4, save_every=40)
 FOLDS = (("0_9b0f", "2_0123"), ("0_aa1d", "2_ac71"), ("1_154a", "3_a1f1"), ("1_f8a2", "2_da59"))
-"""Cores left out together: each core once, and in no fold both kinds of core that are alike."""
+"""Cores left out together, each once. Apart are the two whose crops hold no tumor, and the two that are unstained."""
 HELD_OUT_PHANTOMS = (PhantomSet("typical", 60_001, 2), PhantomSet("hard", 60_002, 2))
 """Judged on; nothing is trained on them."""
 STAGES = ("all", "phantoms", *("without-" + "-".join(fold) for fold in FOLDS), "final", "export", "small")

@@ -21,6 +21,7 @@ from hetscore.domain import MppSource, Rgb
 from hetscore.geometry import Box
 from hetscore.phantom import CaseSpec, make_cases
 from hetscore.phantom.fields import LabeledField, draw_fields
+from hetscore.phantom.raster import measure
 from hetscore.slides import open_slide
 from hetscore.stain import find_white
 
@@ -112,12 +113,10 @@ def _draw_case(job: tuple[int, CaseSpec, Path]) -> list[Path]:
 
 def _of_field(name: str, group: str, field: LabeledField) -> Example:
     n = len(field.is_tumor)
-    y, x = np.nonzero(field.nuclei)
-    label = field.nuclei[y, x]
-    area = np.bincount(label, minlength=n + 1)[1:]
-    center = [np.bincount(label, weights=v + 0.5, minlength=n + 1)[1:] / np.maximum(area, 1) for v in (x, y)]
-    hidden = field.is_hidden[np.clip(center[1].astype(int), 0, None), np.clip(center[0].astype(int), 0, None)]
-    is_seen = (area > 0) & ~hidden
+    xy = measure(field.nuclei, n)[:, 1:]
+    is_seen = np.isfinite(xy[:, 0])
+    column, row = xy[is_seen].astype(int).T
+    is_seen[is_seen] = ~field.is_hidden[row, column]
     number = np.zeros(n + 1, np.uint16)
     number[1:][is_seen] = np.arange(1, is_seen.sum() + 1)
     return Example(
@@ -125,7 +124,7 @@ def _of_field(name: str, group: str, field: LabeledField) -> Example:
         group=group,
         rgb=field.rgb,
         white=field.white,
-        xy=np.stack(center, axis=1)[is_seen].astype(np.float32),
+        xy=xy[is_seen].astype(np.float32),
         kind=np.where(field.is_tumor, TUMOR, OTHER)[is_seen].astype(np.int8),
         known=~field.is_hidden,
         nuclei=number[field.nuclei],

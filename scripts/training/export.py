@@ -20,7 +20,6 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from hetscore.domain import MppSource, Rgb, Tile, TileImage
-from hetscore.evaluation.classification import area_under_curve
 from hetscore.geometry import Box
 from hetscore.membrane import measure_cells
 from hetscore.scoring.cell import OrdinalModel, cell_measures
@@ -35,8 +34,8 @@ from hetscore.segmenters.network import (
 from hetscore.slides import open_slide
 from hetscore.stain import Stain
 from scripts.calibrate_default import STAIN, Sample, fit_membrane, report_membrane
-from scripts.training.examples import CORE_MPP, PHANTOMS, Example, read_crops
-from scripts.training.judge import Judged, calibration_error, match, report
+from scripts.training.examples import CORE_MPP, MPP, PHANTOMS, Example, read_crops
+from scripts.training.judge import Judged, figures, match, report
 
 Floats = NDArray[np.float64]
 
@@ -232,7 +231,7 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
         {
             "": {"name": name, "kind": "network"},
             "stain": {"hematoxylin": STAIN.hematoxylin, "dab": STAIN.dab},
-            "network": {"widths": network.config.widths, "mpp": NetworkParams().mpp, "sha256": sha256},
+            "network": {"widths": network.config.widths, "sha256": sha256},
             "tumor": {"scale": tumor.scale, "offset": tumor.offset},
             "membrane": {
                 "id": membrane.id,
@@ -242,25 +241,10 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
             },
             "training": {
                 "data": tuple(f"phantom {p.preset}, seed {p.seed}, {p.n_cases} cases" for p in PHANTOMS) + REAL,
+                "mpp": MPP,
                 "licence": "Apache-2.0",
                 "log": LOG_FILE,
             },
             "figures": {"judged": "each development core by a network that never saw it", **figures(judged)},
         },
     )
-
-
-def figures(judged: Sequence[Judged]) -> dict[str, float]:
-    """Sum up how good the networks are on cores they never saw; docs/training.md says what each figure is of."""
-    matched, false, missed = (sum(getattr(j, name) for j in judged) for name in ("n_matched", "n_false", "n_missed"))
-    is_tumor, logit = (np.concatenate([getattr(j, name) for j in judged]) for name in ("is_tumor", "logit"))
-    kept, refused = (logit >= 0)[is_tumor].mean(), (logit < 0)[~is_tumor].mean()
-    values = {
-        "nuclei_f1": 2 * matched / (2 * matched + false + missed),
-        "tumor_auc": area_under_curve(logit, is_tumor) or math.nan,
-        "tumor_balanced_accuracy": (kept + refused) / 2,
-        "tumor_kept": kept,
-        "other_refused": refused,
-        "tumor_calibration_error": calibration_error(expit(logit), is_tumor),
-    }
-    return {name: round(float(value), 3) for name, value in values.items()}

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
+from pydantic import TypeAdapter
 from scipy.special import expit
 
-from hetscore.evaluation.classification import area_under_curve
-from hetscore.segmenters.network import NetworkParams, SegmentationNetwork, find_cells, normalize
-from hetscore.stain import optical_density
+from hetscore.evaluation.classification import area_under_curve, calibration_error
+from hetscore.evaluation.detection import MATCH_UM, match_cells, ratio
+from hetscore.phantom.raster import measure
+from hetscore.segmenters import DeviceName
+from hetscore.segmenters.calibration import TumorCalibration
+from hetscore.segmenters.network import NetworkParams, NetworkSegmenter, SegmentationNetwork, find_cells
 from scripts.training.examples import DOUBT, MPP, TUMOR, Example
 
 Floats = NDArray[np.float64]
-
-MATCH_UM = 3.0
-"""A found nucleus and a point are the same within this."""
 
 
 @dataclass(frozen=True)
@@ -37,33 +37,23 @@ class Judged:
     code: NDArray[np.str_]
 
 
-@torch.no_grad()
-def predict(model: SegmentationNetwork, example: Example, device: str = "cpu") -> NDArray[np.float32]:
-    """Compute the maps of a whole example, (5, h, w)."""
-    height, width = example.rgb.shape[:2]
-    stride = 32
-    padded = np.pad(example.rgb, ((0, -height % stride), (0, -width % stride), (0, 0)), mode="edge")
-    density = torch.from_numpy(optical_density(padded, example.white).transpose(2, 0, 1)[None].copy()).to(device)
-    maps = model(normalize(density).contiguous(memory_format=torch.channels_last))
-    return np.ascontiguousarray(maps[0, :, :height, :width].float().cpu().numpy())
-
-
 def judge(
     model: SegmentationNetwork, examples: Sequence[Example], params: NetworkParams, device: str = "cpu"
 ) -> Iterator[Judged]:
     """Judge examples one by one. Finds near a doubtful nucleus, or where not all is known, count neither way."""
-    model.eval()
+    choice = TypeAdapter(DeviceName).validate_python(device)
+    segmenter = NetworkSegmenter(model, TumorCalibration(1.0, 0.0), replace(params, device=choice))
     for example in examples:
-        nuclei, _, logit = find_cells(predict(model, example, device), MPP, params)
-        yield match(example, centers(nuclei, len(logit)), logit)
+        nuclei, _, logit = find_cells(segmenter.predict(example.rgb, example.white), MPP, params)
+        yield match(example, measure(nuclei, len(logit))[:, 1:], logit)
 
 
 def match(example: Example, found: Floats, logit: Floats) -> Judged:
-    """Pair what was found, centers in pixels of the example, with what is known, nearest first."""
+    """Pair what was found, centers in pixels of the example, with what is known, as `hetscore evaluate` does."""
     inside = example.known[found[:, 1].astype(int), found[:, 0].astype(int)]
     at = np.clip(example.xy.astype(int), 0, np.array(example.known.shape[::-1]) - 1)
     asked = (example.kind != DOUBT) & example.known[at[:, 1], at[:, 0]]
-    pairs = pair_nearest(found, example.xy.astype(np.float64), MATCH_UM / MPP)
+    pairs = np.stack(match_cells(found, example.xy.astype(np.float64), MATCH_UM / MPP), axis=1)
     sure = pairs[asked[pairs[:, 1]]]
     free = np.setdiff1d(np.flatnonzero(inside), pairs[:, 0])
     return Judged(
@@ -78,29 +68,6 @@ def match(example: Example, found: Floats, logit: Floats) -> Judged:
     )
 
 
-def centers(labels: NDArray[np.int32], n: int) -> Floats:
-    """Centers of labels 1..n, (n, 2) pixels, the first pixel's center at 0.5."""
-    y, x = np.nonzero(labels)
-    label = labels[y, x]
-    area = np.maximum(np.bincount(label, minlength=n + 1)[1:], 1)
-    return np.stack([np.bincount(label, weights=v + 0.5, minlength=n + 1)[1:] / area for v in (x, y)], axis=1)
-
-
-def pair_nearest(a: Floats, b: Floats, reach: float) -> NDArray[np.int64]:
-    """Pair points of `a` and `b` within reach, nearest first, each used once; (m, 2) positions."""
-    if not len(a) or not len(b):
-        return np.zeros((0, 2), np.int64)
-    near = cKDTree(a).sparse_distance_matrix(cKDTree(b), reach, output_type="coo_matrix")
-    used_a, used_b, pairs = set(), set(), []
-    for k in np.argsort(near.data, kind="stable"):
-        i, j = int(near.row[k]), int(near.col[k])
-        if i not in used_a and j not in used_b:
-            used_a.add(i)
-            used_b.add(j)
-            pairs.append((i, j))
-    return np.array(pairs, np.int64).reshape(-1, 2)
-
-
 def report(judged: Sequence[Judged]) -> str:
     """One line a group and one over all."""
     lines = []
@@ -111,28 +78,29 @@ def report(judged: Sequence[Judged]) -> str:
 
 
 def _line(judged: Sequence[Judged]) -> str:
-    matched, false, missed = (sum(getattr(j, name) for j in judged) for name in ("n_matched", "n_false", "n_missed"))
-    is_tumor, logit = np.concatenate([j.is_tumor for j in judged]), np.concatenate([j.logit for j in judged])
-    called, code = logit >= 0, np.concatenate([j.code for j in judged])
-    kept, refused = _share(called[is_tumor]), _share(~called[~is_tumor])
-    auc = area_under_curve(logit, is_tumor) if is_tumor.any() and not is_tumor.all() else float("nan")
+    called = np.concatenate([j.logit for j in judged]) >= 0
+    code = np.concatenate([j.code for j in judged])
     by_code = " ".join(f"{c} {_share(called[code == c]):.2f}" for c in ("t0", "t1", "t2", "t3") if (code == c).any())
-    precision, recall = matched / max(1, matched + false), matched / max(1, matched + missed)
-    return (
-        f"F1 {2 * matched / max(1, 2 * matched + false + missed):.3f} (precision {precision:.3f}"
-        f" recall {recall:.3f})  tumor AUC {auc:.3f} kept {kept:.3f} ({by_code})"
-        f" other refused {refused:.3f} ece {calibration_error(expit(logit), is_tumor):.3f}"
-    )
+    return "  ".join(f"{name} {value:.3f}" for name, value in figures(judged).items()) + f"  kept {by_code}"
+
+
+def figures(judged: Sequence[Judged]) -> dict[str, float]:
+    """Sum up how good a network is; NaN where a figure is not defined. docs/training.md says what each is of."""
+    matched, false, missed = (sum(getattr(j, name) for j in judged) for name in ("n_matched", "n_false", "n_missed"))
+    is_tumor, logit = (np.concatenate([getattr(j, name) for j in judged]) for name in ("is_tumor", "logit"))
+    kept, refused = _share((logit >= 0)[is_tumor]), _share((logit < 0)[~is_tumor])
+    values = {
+        "nuclei_f1": ratio(2 * matched, 2 * matched + false + missed),
+        "nuclei_precision": ratio(matched, matched + false),
+        "nuclei_recall": ratio(matched, matched + missed),
+        "tumor_auc": area_under_curve(logit, is_tumor),
+        "tumor_balanced_accuracy": (kept + refused) / 2,
+        "tumor_kept": kept,
+        "other_refused": refused,
+        "tumor_calibration_error": calibration_error(expit(logit), is_tumor),
+    }
+    return {name: math.nan if value is None else round(float(value), 3) for name, value in values.items()}
 
 
 def _share(values: NDArray[np.bool_]) -> float:
     return float(values.mean()) if values.size else float("nan")
-
-
-def calibration_error(chance: Floats, truth: NDArray[np.bool_], n_bins: int = 10) -> float:
-    """Mean distance between chance and share that is true, over bins of equal width (expected calibration error)."""
-    if not len(chance):
-        return float("nan")
-    bins = np.minimum((chance * n_bins).astype(int), n_bins - 1)
-    gaps = [abs(chance[bins == k].mean() - truth[bins == k].mean()) * (bins == k).mean() for k in np.unique(bins)]
-    return float(sum(gaps))

@@ -1,7 +1,8 @@
 """Read crops with new membranes: what was read as unstained tumor is shown as 1+, 2+ and 3+ as well.
 
-Points stay true: a cell's kind does not change with its stain. So the network sees the same real nuclei with and
-without brown around them, and cannot take brown for tumor.
+Points stay true: a cell's kind does not change with its stain. So the network sees the same real tumor nuclei with and
+without brown around them, and learns that they are tumor either way. Where no point is near, outside the crop, the
+model `watershed` says which cells get membranes; nothing is asked there.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from scipy.spatial import cKDTree
 from hetscore.config import load_model, load_settings
 from hetscore.domain import MembraneClass, MembranePattern, MppSource, Rgb, Tile, TileImage
 from hetscore.geometry import Box
+from hetscore.phantom.raster import measure
 from hetscore.phantom.restain import restain
 from hetscore.pipeline import make_segmenter
 from hetscore.slides import open_slide
@@ -62,11 +64,7 @@ def _restain(crop: Example, rgb: Rgb, seed: int) -> Iterator[Example]:
 
 def _tumor(crop: Example, labels: NDArray[np.int32], chance: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which nuclei are tumor: as the point beside each says, by chance where there is none."""
-    y, x = np.nonzero(labels)
-    label = labels[y, x]
-    area = np.maximum(np.bincount(label, minlength=len(chance) + 1)[1:], 1)
-    center = [np.bincount(label, weights=v + 0.5, minlength=len(chance) + 1)[1:] / area for v in (x, y)]
-    distance, point = cKDTree(crop.xy * 2.0).query(np.stack(center, axis=1))
+    distance, point = cKDTree(crop.xy * 2.0).query(measure(labels, len(chance))[:, 1:])
     kind = crop.kind[np.minimum(point, len(crop.kind) - 1)]
     named = (distance <= SAME_PX) & ((kind == TUMOR) | (kind == OTHER))
     is_tumor: NDArray[np.bool_] = np.where(named, kind == TUMOR, chance >= 0.5)
