@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,14 @@ def write_torchscript(
     sha256 = hashlib.sha256(file.getvalue()).hexdigest()
     own = f'[torchscript]\nsha256 = "{sha256}"\nmpp = 0.5\nmargin_um = 25.0\nscaling = "od"\n[tumor]\n{tumor}\n'
     (folder / "model.toml").write_text(CARD.format(kind="torchscript", own=own), encoding="utf-8")
+
+
+def edit_card(old: str, new: str) -> Callable[[Path], None]:
+    """Make a change to the card of a folder: one text for another, which must be there."""
+
+    def edit(folder: Path) -> None:
+        text = (folder / "model.toml").read_text(encoding="utf-8")
+        assert old in text
+        (folder / "model.toml").write_text(text.replace(old, new), encoding="utf-8")
+
+    return edit

@@ -25,7 +25,7 @@ from hetscore.segmenters.network import (
     normalize,
 )
 from tests.drawings import STAIN, WHITE, make_tile, nuclei_picture, paint
-from tests.segmenters.builders import make_network, write_network
+from tests.segmenters.builders import edit_card, make_network, write_network
 
 CALIBRATION = TumorCalibration(1.0, 0.0)
 
@@ -196,15 +196,6 @@ def _add_level(folder: Path) -> None:
     _hash_anew(folder, save(SegmentationNetwork(NetworkConfig((4, 4, 4))).state_dict()))
 
 
-def _edit(old: str, new: str) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        text = (folder / "model.toml").read_text(encoding="utf-8")
-        assert old in text
-        (folder / "model.toml").write_text(text.replace(old, new), encoding="utf-8")
-
-    return edit
-
-
 class TestFromCard:
     """What is told of a folder that is not as it should be."""
 
@@ -222,13 +213,13 @@ class TestFromCard:
             (_break_weights, "weights.safetensors is no safetensors file"),
             (_widen, "does not fit network.widths: down.1.0.weight is (6, 4, 3, 3), should be (4, 4, 3, 3)"),
             (_add_level, "down.2.0.weight is (4, 4, 3, 3), should be not there"),
-            (_edit("[network]", "[networks]"), "network is missing"),
-            (_edit("widths", "width"), "widths is missing"),
-            (_edit("[4, 4]", "[4, -4]"), "network.widths is [4, -4]"),
-            (_edit("[4, 4]", "[]"), "network.widths is []"),
-            (_edit("[4, 4]", "4"), "not iterable"),
-            (_edit("offset", "shift"), "offset is missing"),
-            (_edit("scale = 0.8", 'scale = "large"'), "large"),
+            (edit_card("[network]", "[networks]"), "network is missing"),
+            (edit_card("widths", "width"), "widths is missing"),
+            (edit_card("[4, 4]", "[4, -4]"), "network.widths is [4, -4]"),
+            (edit_card("[4, 4]", "[]"), "network.widths is []"),
+            (edit_card("[4, 4]", "4"), "not iterable"),
+            (edit_card("offset", "shift"), "offset is missing"),
+            (edit_card("scale = 0.8", 'scale = "large"'), "large"),
         ],
     )
     def test_a_bad_folder(self, tmp_path: Path, spoil: Callable[[Path], None], told: str) -> None:

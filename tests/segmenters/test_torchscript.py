@@ -18,7 +18,7 @@ from hetscore.pipeline import make_segmenter
 from hetscore.segmenters.torchscript import SCALINGS
 from hetscore.stain import optical_density
 from tests.drawings import STAIN, WHITE, disc, make_tile, paint
-from tests.segmenters.builders import Constant, write_torchscript
+from tests.segmenters.builders import Constant, edit_card, write_torchscript
 
 SHAPE = (128, 128)
 ALL = 'source = "all"'
@@ -170,15 +170,6 @@ class TestScalings:
         assert shown.dtype == np.float32
 
 
-def _edit(old: str, new: str) -> Callable[[Path], None]:
-    def edit(folder: Path) -> None:
-        text = (folder / "model.toml").read_text(encoding="utf-8")
-        assert old in text
-        (folder / "model.toml").write_text(text.replace(old, new), encoding="utf-8")
-
-    return edit
-
-
 def _lose(folder: Path) -> None:
     (folder / "model.pt").unlink()
 
@@ -195,11 +186,11 @@ class TestFromCard:
         [
             (_lose, "model.pt is not there"),
             (_change, "model.pt has sha256 "),
-            (_edit('"od"', '"percent"'), "torchscript.scaling 'percent' is none of unit, white, od"),
-            (_edit('"map"', '"maps"'), "tumor.source 'maps' is none of map, all"),
-            (_edit("mpp = 0.5", "mpp = 0"), "torchscript.mpp 0.0"),
-            (_edit("margin_um", "margin"), "margin_um is missing"),
-            (_edit("offset = 0.0", ""), "offset is missing"),
+            (edit_card('"od"', '"percent"'), "torchscript.scaling 'percent' is none of unit, white, od"),
+            (edit_card('"map"', '"maps"'), "tumor.source 'maps' is none of map, all"),
+            (edit_card("mpp = 0.5", "mpp = 0"), "torchscript.mpp 0.0"),
+            (edit_card("margin_um", "margin"), "margin_um is missing"),
+            (edit_card("offset = 0.0", ""), "offset is missing"),
         ],
     )
     def test_a_bad_folder(self, tmp_path: Path, spoil: Callable[[Path], None], told: str) -> None:
@@ -216,7 +207,7 @@ class TestFromCard:
         write_torchscript(tmp_path)
         true = hashlib.sha256((tmp_path / "model.pt").read_bytes()).hexdigest()
         (tmp_path / "model.pt").write_bytes(b"weights")
-        _edit(true, hashlib.sha256(b"weights").hexdigest())(tmp_path)
+        edit_card(true, hashlib.sha256(b"weights").hexdigest())(tmp_path)
         with pytest.raises(ModelError, match=r"model\.pt is no TorchScript"):
             load_model(str(tmp_path))
 
