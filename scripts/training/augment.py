@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hetscore.stain import optical_density
-from scripts.training.examples import Example
+from scripts.training.examples import NOT_READ, Example
 from scripts.training.targets import Floats, Labels, Target, TargetParams, make_target
 
 HEMATOXYLIN, DAB = (0.65, 0.63, 0.42), (0.35, 0.565, 0.745)
@@ -71,7 +71,8 @@ def cut_patch(example: Example, rng: np.random.Generator, params: AugmentParams,
     if example.nuclei is not None and example.cells is not None:
         labels = _warp_labels(example.nuclei, matrix, side), _warp_labels(example.cells, matrix, side)
     xy = _moved(example.xy, matrix)
-    target = make_target(xy, example.kind, known, labels, targets)
+    tissue = None if example.tissue is None else _warp_tissue(example.tissue, matrix, side)
+    target = make_target(xy, example.kind, known, labels, targets, tissue)
     return Patch(np.ascontiguousarray(density.transpose(2, 0, 1)), target)
 
 
@@ -94,7 +95,7 @@ def _draw_center(example: Example, rng: np.random.Generator, half: float) -> NDA
         point: NDArray[np.float64] = example.xy[int(rng.integers(len(example.xy)))].astype(np.float64)
         return point + shift - 0.5
     if example.nuclei is None:
-        rows, columns = np.nonzero(example.known)
+        rows, columns = np.nonzero(example.known if example.tissue is None else example.tissue != NOT_READ)
         k = rng.integers(len(rows))
         return np.array([columns[k], rows[k]], np.float64)
     return np.array([rng.uniform(0, width), rng.uniform(0, height)])
@@ -106,6 +107,10 @@ def _warp(picture: NDArray[np.uint8], matrix: Floats, side: tuple[int, int]) -> 
 
 def _warp_labels(labels: Labels, matrix: Floats, side: tuple[int, int]) -> Labels:
     return np.asarray(cv2.warpAffine(labels, matrix, side, flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP), np.uint16)
+
+
+def _warp_tissue(tissue: NDArray[np.int8], matrix: Floats, side: tuple[int, int]) -> NDArray[np.int8]:
+    return _warp((tissue - NOT_READ).astype(np.uint8), matrix, side).astype(np.int8) + np.int8(NOT_READ)
 
 
 def _moved(xy: Floats, matrix: Floats) -> Floats:

@@ -36,6 +36,8 @@ SURROUNDINGS_PX = 384
 
 DOUBT, OTHER, TUMOR = -1, 0, 1
 """Of a point: a nucleus of which nothing is known, a nucleus that is no tumor cell's, one that is."""
+NOT_READ = -1
+"""Of a pixel: in no region."""
 CODES = {"t0": TUMOR, "t1": TUMOR, "t2": TUMOR, "t3": TUMOR, "n": OTHER, "u": DOUBT}
 """x is no nucleus, or a second point on one: it is background and has no row."""
 
@@ -65,6 +67,8 @@ class Example:
     """What the reader wrote of each point; None on phantoms."""
     box: Box = NOWHERE
     """Where a crop lies on its core, level-0 pixels."""
+    tissue: NDArray[np.int8] | None = None
+    """What a reader painted, `OTHER` or `TUMOR`, and `NOT_READ` elsewhere; None if nothing was painted."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from hetscore.phantom.raster import measure
 from hetscore.segmenters import DeviceName
 from hetscore.segmenters.calibration import TumorCalibration
 from hetscore.segmenters.network import NetworkParams, NetworkSegmenter, SegmentationNetwork, find_cells
-from scripts.training.examples import DOUBT, MPP, TUMOR, Example
+from scripts.training.examples import DOUBT, MPP, OTHER, TUMOR, Example
+from scripts.training.regions import Region, paint, read_regions
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +67,50 @@ def match(example: Example, found: Floats, logit: Floats) -> Judged:
         is_tumor=example.kind[sure[:, 1]] == TUMOR,
         logit=logit[sure[:, 0]],
         code=example.code[sure[:, 1]] if example.code is not None else np.full(len(sure), ""),
+    )
+
+
+@dataclass(frozen=True)
+class JudgedRegion:
+    """The nuclei found in a region."""
+
+    region: Region
+    area_mm2: float
+    logit: Floats
+
+
+def judge_regions(
+    model: SegmentationNetwork, regions: Sequence[Region], data: Path, params: NetworkParams, device: str = "cpu"
+) -> Iterator[JudgedRegion]:
+    """Judge regions one by one: a nucleus belongs to one if its center does."""
+    choice = TypeAdapter(DeviceName).validate_python(device)
+    segmenter = NetworkSegmenter(model, TumorCalibration(1.0, 0.0), replace(params, device=choice))
+    for region, example in zip(regions, read_regions(data, regions), strict=True):
+        nuclei, _, logit = find_cells(segmenter.predict(example.rgb, example.white), MPP, params)
+        column, row = measure(nuclei, len(logit))[:, 1:].astype(int).T
+        height, width = example.known.shape
+        inside = paint([region], example.box, (height, width)) == region.kind
+        yield JudgedRegion(region, float(inside.sum()) * (MPP / 1000) ** 2, logit[inside[row, column]])
+
+
+def report_regions(judged: Sequence[JudgedRegion]) -> str:
+    """One line an image and tissue: regions, area, nuclei found, share of them called tumor."""
+    lines = []
+    for kind, name in ((TUMOR, "tumor"), (OTHER, "other")):
+        own = [j for j in judged if j.region.kind == kind]
+        for image, tissue in sorted({(j.region.image, j.region.tissue) for j in own}):
+            same = [j for j in own if (j.region.image, j.region.tissue) == (image, tissue)]
+            lines.append(f"{name}  {image[:24]:24}  {tissue:24}" + _region_line(same))
+        lines += [f"{name}  {'all':24}  {'':24}" + _region_line(own)] if own else []
+    return "\n".join(lines)
+
+
+def _region_line(judged: Sequence[JudgedRegion]) -> str:
+    area, logit = sum(j.area_mm2 for j in judged), np.concatenate([j.logit for j in judged])
+    called = int((logit >= 0).sum())
+    return (
+        f"regions {len(judged):3d}  mm2 {area:.3f}  nuclei {len(logit):5d}  "
+        f"called tumor {_share(logit >= 0):.3f}, per mm2 {called / area:5.0f}"
     )
 
 

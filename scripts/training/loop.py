@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -33,8 +34,6 @@ class TrainParams:
     """Highest learning rate; it rises over the first twentieth and falls as a cosine to nothing."""
     decay: float = 0.02
     """Of the weights, AdamW."""
-    real_share: float = 0.0
-    """Of the patches, those from read crops."""
     seed: int = 1
     average: float = 0.995
     """Of the running mean of the weights, which is what is kept: it errs less than the last step's."""
@@ -45,11 +44,22 @@ class TrainParams:
     targets: TargetParams = field(default_factory=TargetParams)
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """Examples of a kind."""
+
+    examples: Sequence[Example]
+    share: float = 1.0
+    """Of the patches, those cut from these examples."""
+    chances: NDArray[np.float64] | None = None
+    """Of each example; None: all are equally likely."""
+
+
 class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Patch i is decided by the seed and i alone: neither workers nor a stop change what is learned from."""
 
-    def __init__(self, phantoms: Sequence[Example], crops: Sequence[Example], params: TrainParams, start: int) -> None:
-        self.phantoms, self.crops, self.params, self.start = phantoms, crops, params, start
+    def __init__(self, lessons: Sequence[Lesson], params: TrainParams, start: int) -> None:
+        self.lessons, self.params, self.start = lessons, params, start
 
     def __len__(self) -> int:
         return self.params.steps * self.params.batch - self.start
@@ -61,10 +71,9 @@ class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
         return torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), torch.from_numpy(parts[2])
 
     def choose(self, rng: np.random.Generator) -> Example:
-        """Choose a crop or a phantom field, each as likely as any other of its kind."""
-        is_real = self.crops and (not self.phantoms or rng.random() < self.params.real_share)
-        examples = self.crops if is_real else self.phantoms
-        return examples[int(rng.integers(len(examples)))]
+        """Choose a lesson by its share, and one of its examples."""
+        lesson = self.lessons[int(rng.choice(len(self.lessons), p=[lesson.share for lesson in self.lessons]))]
+        return lesson.examples[int(rng.choice(len(lesson.examples), p=lesson.chances))]
 
 
 def losses(logits: Tensor, maps: Tensor, weights: Tensor) -> Tensor:
@@ -94,7 +103,7 @@ class State:
 def train(
     config: NetworkConfig,
     params: TrainParams,
-    examples: tuple[Sequence[Example], Sequence[Example]],
+    lessons: Sequence[Lesson],
     folder: Path,
     *,
     first: Path | None = None,
@@ -110,8 +119,8 @@ def train(
         Shape of the network.
     params : TrainParams
         How long and how fast.
-    examples : (phantoms, crops)
-        What to learn from.
+    lessons : sequence of Lesson
+        What to learn from; their shares add up to 1.
     folder : Path
         Keeps ``state.pt`` and ``log.csv``; a run found there goes on.
     first : Path, optional
@@ -125,7 +134,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = _begin(config, params, folder, first, device)
-    patches = Patches(*examples, params, state.step * params.batch)
+    patches = Patches(lessons, params, state.step * params.batch)
     loader = DataLoader(patches, params.batch, num_workers=workers, worker_init_fn=_quiet, persistent_workers=False)
     clock, done = time.perf_counter(), state.step
     for batch in loader:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hetscore.segmenters.network import BORDER, CELL, CENTER, MAPS, NUCLEUS
 from hetscore.segmenters.network import TUMOR as TUMOR_MAP
-from scripts.training.examples import DOUBT, TUMOR
+from scripts.training.examples import DOUBT, NOT_READ, TUMOR
 
 Labels = NDArray[np.uint16]
 Floats = NDArray[np.float32]
@@ -30,7 +30,8 @@ class TargetParams:
     empty_px: float = 14.0
     """From here on around a point of a fully read crop there is no nucleus, as far as the next: 7 um."""
     far_weight: float = 0.3
-    """Of tumor or not between nucleus and border of a cell, where it shows less, against the nucleus."""
+    """Of tumor or not between nucleus and border of a cell, where it shows less, against the nucleus; and of every
+    pixel of a region, of whose nuclei nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def make_target(
     known: NDArray[np.bool_],
     labels: tuple[Labels, Labels] | None,
     params: TargetParams,
+    tissue: NDArray[np.int8] | None = None,
 ) -> Target:
     """Make the target of a patch.
 
@@ -60,20 +62,23 @@ def make_target(
         (h, w) each; rows of `kind` are labels 1..n. Without them points alone speak.
     params : TargetParams
         Sizes.
+    tissue : (h, w) int8, optional
+        `OTHER` or `TUMOR` in regions, `NOT_READ` elsewhere.
     """
     height, width = known.shape
     maps, weights = np.zeros((len(MAPS), height, width), np.float32), np.zeros((len(MAPS), height, width), np.float32)
     weights[CENTER] = known
     is_sure = kind != DOUBT
     _stamp_hills(maps[CENTER], xy[is_sure], params.center_sigma_px)
-    is_doubtful = _discs((height, width), xy[~is_sure], params.doubt_px) & ~_discs(
-        (height, width), xy[is_sure], params.center_sigma_px * 2
-    )
     if labels is not None:
         _from_labels(maps, weights, kind, known, labels, params)
     else:
         _from_points(maps, weights, xy, kind, known, params)
-    weights[:, is_doubtful] = 0
+    if tissue is not None:
+        maps[TUMOR_MAP] = tissue == TUMOR
+        weights[TUMOR_MAP] = params.far_weight * (tissue != NOT_READ)
+    if not is_sure.all():
+        weights[:, _find_doubtful((height, width), xy, is_sure, params)] = 0
     return Target(maps, weights)
 
 
@@ -115,6 +120,12 @@ def find_borders(labels: Labels) -> NDArray[np.bool_]:
         border[before] |= differs
         border[after] |= differs
     return border
+
+
+def _find_doubtful(
+    shape: tuple[int, int], xy: Floats, is_sure: NDArray[np.bool_], params: TargetParams
+) -> NDArray[np.bool_]:
+    return _discs(shape, xy[~is_sure], params.doubt_px) & ~_discs(shape, xy[is_sure], params.center_sigma_px * 2)
 
 
 def _discs(shape: tuple[int, int], xy: Floats, radius_px: float) -> NDArray[np.bool_]:

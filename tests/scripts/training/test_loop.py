@@ -12,7 +12,7 @@ import torch
 
 from hetscore.segmenters.network import MAPS, TUMOR, NetworkConfig
 from scripts.training.augment import AugmentParams
-from scripts.training.loop import Patches, TrainParams, losses, train
+from scripts.training.loop import Lesson, Patches, TrainParams, losses, train
 from tests.scripts.training.test_augment import spotted
 
 CONFIG = NetworkConfig(widths=(4, 8))
@@ -33,10 +33,10 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     torch.set_num_threads(1)
-    train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "whole", workers=0)
+    train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "whole", workers=0)
     with pytest.raises(KeyboardInterrupt):
-        train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "cut", workers=0, report=stop)
-    train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "cut", workers=0)
+        train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "cut", workers=0, report=stop)
+    train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "cut", workers=0)
     whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     for name, value in whole.items():
         torch.testing.assert_close(cut[name], value, rtol=1e-5, atol=1e-6)
@@ -46,9 +46,9 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
 
 def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
     """With no step to go the weights are those it began with."""
-    train(CONFIG, PARAMS, ([spotted()], []), tmp_path / "first", workers=0)
+    train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "first", workers=0)
     later = train(
-        CONFIG, replace(PARAMS, steps=0), ([spotted()], []), tmp_path / "second",
+        CONFIG, replace(PARAMS, steps=0), [Lesson([spotted()])], tmp_path / "second",
         first=tmp_path / "first" / "state.pt", workers=0,
     )  # fmt: skip
     for name, value in weights(tmp_path / "first").items():
@@ -65,15 +65,24 @@ def test_nothing_known_is_nothing_lost() -> None:
     np.testing.assert_allclose(losses(logits, maps, known).numpy(), [np.log(2)] * 4 + [0], rtol=1e-5)
 
 
-def test_crops_have_their_share() -> None:
+def test_lessons_have_their_shares() -> None:
     """A quarter of the patches comes from crops where a quarter is asked for."""
-    patches = Patches([spotted()], [replace(spotted(), group="crop")], replace(PARAMS, real_share=0.25), 0)
+    crop = replace(spotted(), group="crop")
+    patches = Patches([Lesson([spotted()], 0.75), Lesson([crop], 0.25)], PARAMS, 0)
     drawn = [patches.choose(np.random.default_rng(i)).group for i in range(400)]
     assert 70 < drawn.count("crop") < 130
 
 
 def test_each_example_is_as_likely_as_another() -> None:
     """Of ten crops each is drawn about once in ten times."""
-    patches = Patches([], [replace(spotted(), name=str(i)) for i in range(10)], replace(PARAMS, real_share=1.0), 0)
+    patches = Patches([Lesson([replace(spotted(), name=str(i)) for i in range(10)])], PARAMS, 0)
     drawn = [patches.choose(np.random.default_rng(i)).name for i in range(1000)]
     assert all(70 < drawn.count(str(i)) < 130 for i in range(10))
+
+
+def test_chances_are_kept() -> None:
+    """Of two examples the one with three times the chance is drawn three times as often."""
+    pair = [replace(spotted(), name=name) for name in "ab"]
+    patches = Patches([Lesson(pair, chances=np.array([0.25, 0.75]))], PARAMS, 0)
+    drawn = [patches.choose(np.random.default_rng(i)).name for i in range(400)]
+    assert 70 < drawn.count("a") < 130

@@ -6,7 +6,7 @@ import numpy as np
 
 from hetscore.segmenters.network import BORDER, CELL, CENTER, NUCLEUS
 from hetscore.segmenters.network import TUMOR as TUMOR_MAP
-from scripts.training.examples import DOUBT, OTHER, TUMOR
+from scripts.training.examples import DOUBT, NOT_READ, OTHER, TUMOR
 from scripts.training.targets import TargetParams, find_borders, make_target
 
 PARAMS = TargetParams()
@@ -84,3 +84,16 @@ def test_borders_are_two_pixels_wide_between_cells() -> None:
     """A border holds the last pixel of either side."""
     labels = np.array([[1, 1, 1, 2, 2, 2]] * 3, np.uint16)
     assert find_borders(labels)[1].tolist() == [False, False, True, True, False, False]
+
+
+def test_a_region_asks_for_tumor_and_nothing_else() -> None:
+    """Left tumor, middle not read, right other: the tumor map is asked left and right, the other maps nowhere."""
+    tissue = np.full((20, 30), NOT_READ, np.int8)
+    tissue[:, :10], tissue[:, 20:] = TUMOR, OTHER
+    nothing = np.zeros((0, 2), np.float32), np.zeros(0, np.int8)
+    target = make_target(*nothing, np.zeros(tissue.shape, bool), None, PARAMS, tissue)
+    asked = target.weights > 0
+    np.testing.assert_array_equal(asked[TUMOR_MAP], tissue != NOT_READ)
+    assert not asked[[CENTER, NUCLEUS, CELL, BORDER]].any()
+    assert target.maps[TUMOR_MAP, 5, 5] == 1
+    assert target.maps[TUMOR_MAP, 5, 25] == 0
