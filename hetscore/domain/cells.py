@@ -48,7 +48,7 @@ class Cells:
     nucleus_area_um2: NDArray[np.float32]
     p_tumor: NDArray[np.float32]
     membrane_od: NDArray[np.float32]
-    """DAB optical density of the membrane line above the cell's own cytoplasm; NaN where not measurable."""
+    """DAB optical density of the membrane line above what lies on both sides of it; NaN where not measurable."""
     membrane_completeness: NDArray[np.float32]
     """Stained share of the membrane's length, [0, 1]."""
     membrane_arc: NDArray[np.float32]

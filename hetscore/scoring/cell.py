@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Classes = NDArray[np.int8]
 """`MembraneClass`, one a cell."""
 
-_OD_FLOOR = 0.02
+OD_FLOOR = 0.02
 """Added before the logarithm: what it reads on unstained membranes of the development crops (median 0.023)."""
 
 
@@ -61,7 +61,7 @@ class OrdinalModel:
 
 def cell_measures(cells: Cells) -> Floats:
     """Logarithm of the membrane density, completeness and longest arc, (n, 3); NaN where the membrane is unmeasured."""
-    od = np.log(np.maximum(cells.membrane_od.astype(np.float64), 0) + _OD_FLOOR)
+    od = np.log(np.maximum(cells.membrane_od.astype(np.float64), 0) + OD_FLOOR)
     return np.column_stack([od, cells.membrane_completeness, cells.membrane_arc])
 
 

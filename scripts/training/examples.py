@@ -170,12 +170,17 @@ def _read(path: Path) -> Example:
         )
 
 
-def read_crops(data: Path) -> list[Example]:
-    """Read the crops of the development cores with their points; of two readings of a crop, the first reader's."""
+def read_crops(data: Path, reading: int = 0) -> list[Example]:
+    """Read the crops of the development cores with their points, as the first reader of each (0) or the second (1).
+
+    Crops that were read once have no second reading and are left out of it.
+    """
     with (data / "annotations" / "cells.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    first = {row["crop"]: min(r["reader"] for r in rows if r["crop"] == row["crop"]) for row in rows}
-    used = [row for row in rows if row["reader"] == first[row["crop"]]]
+    readers: dict[str, set[str]] = {}
+    for row in rows:
+        readers.setdefault(row["crop"], set()).add(row["reader"])
+    used = [row for row in rows if row["reader"] in sorted(readers[row["crop"]])[reading : reading + 1]]
     return [example for core in sorted({row["core"] for row in used}) for example in _crops_of(data, core, used)]
 
 

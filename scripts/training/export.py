@@ -33,7 +33,7 @@ from hetscore.segmenters.network import (
 )
 from hetscore.slides import open_slide
 from hetscore.stain import Stain
-from scripts.calibrate_default import STAIN, Sample, fit_membrane, report_membrane
+from scripts.calibrate_default import STAIN, Sample, find_reference, fit_membrane, report_membrane
 from scripts.training.examples import CORE_MPP, MPP, PHANTOMS, Example, read_crops
 from scripts.training.judge import Judged, figures, match, report
 
@@ -43,7 +43,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOG_FILE = "training-log.csv"
 REAL = ("eac-tma (bozeklab/HER2-overexpression, Apache-2.0), 62 crops of 8 cores with our points",)
 """Of the training data, what was not drawn."""
-CALIBRATED = "2026-11"
+CALIBRATED = "2026-11b"
 """Part of the name of the membrane calibration."""
 
 
@@ -238,6 +238,7 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
                 "weights": membrane.weights,
                 "cuts": membrane.cuts,
                 "min_share": membrane.min_share,
+                "reference_od": find_reference(to_sample(looked)),
             },
             "training": {
                 "data": tuple(f"phantom {p.preset}, seed {p.seed}, {p.n_cases} cases" for p in PHANTOMS) + REAL,

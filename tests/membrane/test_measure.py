@@ -15,7 +15,7 @@ from shapely.affinity import rotate, scale
 from hetscore.config import load_model
 from hetscore.domain import CELL_COLUMNS, Cells, MembraneClass, MembranePattern, Tile, TileImage, TileLabels
 from hetscore.geometry import Box
-from hetscore.membrane import MembraneParams, find_pattern, longest_arc, measure_cells
+from hetscore.membrane import MembraneParams, find_lines, find_pattern, longest_arc, measure_cells
 from hetscore.scoring.cell import classify_cells
 from hetscore.scoring.compartments import translocation_index
 from hetscore.scoring.guidelines import GUIDELINES
@@ -30,6 +30,13 @@ ONE_SIDE = ((5.0, 75.0),)
 NOWHERE = ()
 
 Arcs = tuple[tuple[float, float], ...]
+PATTERNS = {
+    MembranePattern.COMPLETE: RING,
+    MembranePattern.BASOLATERAL: U_SHAPE,
+    MembranePattern.LATERAL: TWO_SIDES,
+    MembranePattern.PARTIAL: ONE_SIDE,
+    MembranePattern.NONE: NOWHERE,
+}
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,22 @@ def _measure(*cells: DrawnCell, mpp: float = 0.25) -> Cells:
     return measure_cells(*_draw(*cells, mpp=mpp), STAIN)
 
 
+def _turned(stained: Arcs, turn: float) -> Arcs:
+    """Turn arcs; one that then passes through angle 0 becomes two."""
+    whole = [((start + turn) % 360, stop - start) for start, stop in stained]
+    return tuple(part for start, length in whole
+                 for part in ((start, min(start + length, 360.0)), (0.0, max(start + length - 360, 0.0)))
+                 if part[1] > part[0])  # fmt: skip
+
+
+def _is_pattern_right(rng: np.random.Generator, pattern: MembranePattern, stained: Arcs) -> bool:
+    x, y = 16 + rng.uniform(-0.5, 0.5, 2)
+    od, mpp = float(rng.choice([0.3, 0.6, 1.0])), float(rng.choice([0.25, 0.5]))
+    arcs = stained if stained == RING else _turned(stained, rng.uniform(0, 360))
+    cell = DrawnCell(x=x, y=y, radius=rng.uniform(6, 8), stained=arcs, od=od, width=rng.uniform(1.0, 2.2))
+    return _pattern(_measure(cell, mpp=mpp)) is pattern
+
+
 def _pattern(cells: Cells) -> MembranePattern:
     return MembranePattern(int(cells.membrane_pattern[0]))
 
@@ -93,11 +116,18 @@ def _pattern(cells: Cells) -> MembranePattern:
 class TestDensity:
     """How brown the line is."""
 
-    @pytest.mark.parametrize("mpp", [0.25, 0.5])
+    @pytest.mark.parametrize(("width", "mpp"), [(1.0, 0.25), (1.5, 0.25), (2.14, 0.25), (1.5, 0.5), (2.14, 0.5)])
     @pytest.mark.parametrize("od", [0.3, 0.6, 1.0])
-    def test_a_ring_has_the_density_it_was_drawn_with(self, od: float, mpp: float) -> None:
-        """A line 1.5 um wide is read within 15 %, at either resolution."""
-        assert _measure(DrawnCell(od=od), mpp=mpp).membrane_od[0] == pytest.approx(od, rel=0.15)
+    def test_a_ring_has_the_density_it_was_drawn_with(self, od: float, width: float, mpp: float) -> None:
+        """A line twice as wide as a pixel, or more, is read within 5 %, at either resolution and wherever it lies."""
+        for shift in (0.0, 0.1, 0.2):
+            cells = _measure(DrawnCell(x=16 + shift, y=16 - shift / 2, od=od, width=width), mpp=mpp)
+            assert cells.membrane_od[0] == pytest.approx(od, rel=0.05)
+
+    @pytest.mark.parametrize(("mpp", "least"), [(0.25, 0.74), (0.5, 0.6)])
+    def test_a_line_thinner_than_what_is_averaged_reads_lower(self, mpp: float, least: float) -> None:
+        """The 0.64 um of a 1+ line keep three quarters of their density at 0.25 um/px, and less at 0.5."""
+        assert least * 0.6 <= _measure(DrawnCell(width=0.64), mpp=mpp).membrane_od[0] <= 0.6
 
     @pytest.mark.parametrize("haze", [0.1, 0.3])
     def test_it_is_read_above_the_cells_own_cytoplasm(self, haze: float) -> None:
@@ -117,6 +147,16 @@ class TestDensity:
         assert abs(cells.membrane_od[0]) < 0.05
         assert _pattern(cells) is MembranePattern.NONE
 
+    def test_a_hazy_neighbor_is_no_membrane(self) -> None:
+        """Where a brown cell without a line touches a clear one, neither has a membrane."""
+        cells = _measure(DrawnCell(x=9, stained=NOWHERE, haze=0.4), DrawnCell(x=23, stained=NOWHERE))
+        assert (cells.membrane_od < 0.05).all()
+        assert (cells.membrane_completeness == 0).all()
+
+    def test_a_single_odd_ray_is_no_membrane(self) -> None:
+        """A brown speck on the border, less than two rays wide, counts for nothing."""
+        assert _measure(DrawnCell(stained=((88.0, 92.0),))).membrane_completeness[0] == 0
+
     def test_brown_of_the_nucleus_is_told_apart(self) -> None:
         """Its density is a column of its own, and no membrane."""
         cells = _measure(DrawnCell(stained=NOWHERE, nucleus_dab=0.4))
@@ -131,21 +171,22 @@ class TestExtent:
     @pytest.mark.parametrize("mpp", [0.25, 0.5])
     @pytest.mark.parametrize(
         ("stained", "pattern"),
-        [
-            (RING, MembranePattern.COMPLETE),
-            (U_SHAPE, MembranePattern.BASOLATERAL),
-            (TWO_SIDES, MembranePattern.LATERAL),
-            (ONE_SIDE, MembranePattern.PARTIAL),
-            (NOWHERE, MembranePattern.NONE),
-        ],
+        [(stained, pattern) for pattern, stained in PATTERNS.items()],
     )
     def test_patterns(self, stained: Arcs, pattern: MembranePattern, mpp: float) -> None:
-        """Completeness is the drawn share within 0.08, the arc the longest drawn one, and the pattern is named."""
+        """Completeness is the drawn share within 0.05, the arc the longest drawn one, and the pattern is named."""
         lengths = [(stop - start) / 360 for start, stop in stained]
         cells = _measure(DrawnCell(stained=stained), mpp=mpp)
-        assert cells.membrane_completeness[0] == pytest.approx(sum(lengths), abs=0.08)
-        assert cells.membrane_arc[0] == pytest.approx(max(lengths, default=0), abs=0.08)
+        assert cells.membrane_completeness[0] == pytest.approx(sum(lengths), abs=0.05)
+        assert cells.membrane_arc[0] == pytest.approx(max(lengths, default=0), abs=0.05)
         assert _pattern(cells) is pattern
+
+    def test_the_pattern_is_right_however_the_cell_lies(self) -> None:
+        """Of 200 cells of any pattern, turn, size, place and density, at either resolution, at least 98 % are right."""
+        rng = np.random.default_rng(0)
+        kinds = list(PATTERNS.items())
+        right = [_is_pattern_right(rng, *kinds[k % len(kinds)]) for k in range(200)]
+        assert np.mean(right) >= 0.98
 
     @pytest.mark.parametrize("turn", [5, 45, 105, 205, 315])
     def test_a_turned_cell_measures_the_same(self, turn: int) -> None:
@@ -153,8 +194,8 @@ class TestExtent:
         start, stop = turn % 360, (turn + 180) % 360
         arcs = ((start, stop),) if start < stop else ((start, 360.0), (0.0, stop))
         cells = _measure(DrawnCell(stained=arcs))
-        assert cells.membrane_completeness[0] == pytest.approx(0.5, abs=0.08)
-        assert cells.membrane_arc[0] == pytest.approx(0.5, abs=0.08)
+        assert cells.membrane_completeness[0] == pytest.approx(0.5, abs=0.05)
+        assert cells.membrane_arc[0] == pytest.approx(0.5, abs=0.05)
 
     def test_more_of_the_border_is_never_less_complete(self) -> None:
         """From nothing to the ring in steps of 30 degrees."""
@@ -203,10 +244,12 @@ class TestWidth:
         assert width - 0.05 < found < 1.12 * width + 0.05
 
     def test_neighbors_share_the_width_of_their_line(self) -> None:
-        """The line between two hazy cells is one line for both; 10 degrees aside, their borders are 0.2 um apart."""
+        """The line between two hazy cells is one line for both; 7.5 degrees aside, their borders are 0.1 um apart."""
         left = DrawnCell(x=9, width=1.0, haze=0.1, stained=((0, 14), (346, 360)))
         right = replace(left, x=23, stained=((166, 194),))
-        assert _measure(left, right).membrane_width_um == pytest.approx([1.2, 1.2], abs=0.1)
+        one, other = _measure(left, right).membrane_width_um
+        assert one == pytest.approx(other, abs=0.02)
+        assert 0.95 < one < 1.15
 
     def test_brown_of_the_nucleus_does_not_widen_it(self) -> None:
         """The cell's own cytoplasm lies between."""
@@ -227,8 +270,8 @@ class TestWidth:
         assert np.isnan(_measure(cell).membrane_width_um[0])
 
     def test_three_rays_are_enough(self) -> None:
-        """A median needs three; 27 degrees of line hold the rays at 90, 100 and 110."""
-        cell = DrawnCell(stained=((86, 113),), width=1.0)
+        """A median needs three; 20 degrees of line hold the rays at 90, 97.5 and 105."""
+        cell = DrawnCell(stained=((87, 107),), width=1.0)
         image, labels = _draw(cell)
         assert measure_cells(image, labels, STAIN).membrane_width_um[0] == pytest.approx(1.0, abs=0.1)
         assert np.isnan(measure_cells(image, labels, STAIN, MembraneParams(min_width_rays=4)).membrane_width_um[0])
@@ -419,3 +462,21 @@ class TestFindPattern:
         """Each bound belongs to the pattern it opens."""
         found = find_pattern(np.array([completeness]), np.array([arc]), MembraneParams())
         assert found.tolist() == [pattern]
+
+
+class TestFindLines:
+    """Where the line was measured, to be drawn."""
+
+    @pytest.mark.parametrize("mpp", [0.25, 0.5])
+    def test_the_line_of_a_ring_lies_on_it(self, mpp: float) -> None:
+        """Every place is as far from the center as the ring's radius, within a step, and as high as the ring."""
+        lines = find_lines(*_draw(DrawnCell(), mpp=mpp), STAIN)
+        away = np.hypot(*(lines.xy[0] * mpp - 16).T)
+        np.testing.assert_allclose(away, 7.0, atol=0.3)
+        np.testing.assert_allclose(lines.height_od[0], 0.6, rtol=0.1)
+
+    def test_cells_are_those_that_are_measured(self) -> None:
+        """One row a cell, in the same order."""
+        image, labels = _draw(DrawnCell(x=9), DrawnCell(x=23))
+        cells, lines = measure_cells(image, labels, STAIN), find_lines(image, labels, STAIN)
+        np.testing.assert_allclose(lines.xy.mean(axis=1)[:, 0], cells.x, atol=1.0)

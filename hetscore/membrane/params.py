@@ -1,0 +1,46 @@
+"""How the membrane is looked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MembraneParams:
+    """How the membrane is looked for; lengths in micrometers."""
+
+    n_rays: int = 48
+    """One every 7.5 degrees: 0.7 um of membrane on a cell 10 um across. Both ends of an arc are found to a ray, so a
+    stained share is right within 0.05."""
+    step_um: float = 0.25
+    """Between samples along a ray, at any resolution: the pixel of a x40 scan. The line's height is the mean of three,
+    which is less than a 2+ line is wide."""
+    reach_um: float = 14.0
+    """Longest ray; territories reach 12 um from the seed."""
+    inside_um: float = 1.0
+    """The line may lie this far inside the cell's border, and"""
+    outside_um: float = 1.5
+    """this far outside: territories of two cells meet somewhere on the brown line, which is up to 2.1 um wide (3+)."""
+    near_um: float = 1.5
+    """The sides of the line begin this far from its middle: half the width of the widest 3+ lines, and their blur,"""
+    far_um: float = 2.5
+    """and end here. The least density on each side counts, and of the sides the darker. Readers are best agreed with
+    so (quadratic kappa 0.91, 0.88 against the median of the cytoplasm); from 1 to 3 um it moves by 0.005."""
+    min_band_um: float = 0.35
+    """Mean width of the band between nucleus and membrane from which its median is the cytoplasm; where there is less,
+    it is the membrane's own blur, and the nucleus is taken instead."""
+    stained_od: float = 0.08
+    """Height above its sides from which a point of the membrane counts as stained: below nearly all 2+ cells of the
+    development crops (`membrane_od` 0.12 at their 5th percentile), above nearly all 0 (0.07 at their 95th)."""
+    complete_share: float = 0.85
+    """Stained share from which a membrane is complete; 1 is never reached where two cells pull apart."""
+    basolateral_arc: float = 0.45
+    """Longest arc from which a partial membrane is U-shaped: base and two sides of a square are 0.75 of its border, of
+    a tall cell with its apical third free still above this."""
+    lateral_share: float = 0.30
+    """Stained share from which two opposite arcs are a lateral pattern: two sides of a square are 0.5."""
+    max_width_um: float = 4.0
+    """Widest line. Lines of 3+ are 2.14 um wide, SD 0.4 (Scheel et al., Diagn Pathol 2018;13:19): four SD above are
+    3.74. What is wider is haze, or lines that run into one another, and has no width."""
+    min_width_rays: int = 3
+    """Fewer rays have no median to speak of; of three, one may be wrong."""
