@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hetscore.errors import HetscoreError, ModelError, UsageError
 from hetscore.fragments import FragmentParams
+from hetscore.intensity import IntensityCalibration, ModelScale, load_calibration
 from hetscore.membrane import MembraneParams
 from hetscore.quality import QualityParams
 from hetscore.scoring.case import CaseParams
@@ -46,6 +47,9 @@ class Settings:
     """What counts as HER2-positive."""
     mpp: float | None = None
     """Microns per level-0 pixel where the cases table gives none; outranks the file."""
+    calibration: str | None = None
+    """Path of the site's intensity calibration, see `hetscore.intensity`; without one a drift of the stain goes unseen,
+    and every result says so."""
     quality: QualityParams = field(default_factory=QualityParams)
     tissue: TissueParams = field(default_factory=TissueParams)
     fragments: FragmentParams = field(default_factory=FragmentParams)
@@ -198,6 +202,8 @@ class Model:
     """Where the card stands, and the weights if the kind has any."""
     stain: StainVectors
     membrane: OrdinalModel
+    scale: ModelScale
+    """What the classes of `membrane` read where they were calibrated."""
 
 
 def models_folder() -> Path:
@@ -253,6 +259,8 @@ def load_model(name: str, settings: Settings | None = None) -> Model:
 def _parse_model(values: dict[str, Any], folder: Path, sha256: str) -> Model:
     if values["kind"] not in SEGMENTERS:
         raise ValueError(f"kind {values['kind']!r} is none of {', '.join(SEGMENTERS)}")
+    membrane = TypeAdapter(OrdinalModel).validate_python(values["membrane"])
+    scale = {"model": values["name"], "membrane": membrane.id, "reference_od": values["membrane"]["reference_od"]}
     return Model(
         name=values["name"],
         kind=values["kind"],
@@ -260,5 +268,37 @@ def _parse_model(values: dict[str, Any], folder: Path, sha256: str) -> Model:
         card=values,
         folder=folder,
         stain=TypeAdapter(StainVectors).validate_python(values["stain"]),
-        membrane=TypeAdapter(OrdinalModel).validate_python(values["membrane"]),
+        membrane=membrane,
+        scale=TypeAdapter(ModelScale).validate_python(scale),
     )
+
+
+def load_intensity(settings: Settings, model: Model) -> IntensityCalibration | None:
+    """Read the intensity calibration that the settings name.
+
+    Parameters
+    ----------
+    settings : Settings
+        With its path, if any.
+    model : Model
+        With which it will be used.
+
+    Returns
+    -------
+    IntensityCalibration or None
+        Checked, though it may have failed; None where the settings name none.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be read, was changed by hand, or was made for another model.
+    """
+    if settings.calibration is None:
+        return None
+    path = Path(settings.calibration)
+    calibration = load_calibration(path)
+    if calibration.scale != model.scale:
+        made, meant = (f"{s.model}, {s.membrane}, {list(s.reference_od)}" for s in (calibration.scale, model.scale))
+        remedy = "Measure the controls with this model: `hetscore calibrate intensity`."
+        raise UsageError(f"{path}: made for the model {made}; expected {meant}. {remedy}")
+    return calibration

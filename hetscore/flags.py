@@ -35,6 +35,11 @@ _ROWS = (
     Flag("not-brightfield", Severity.BLOCKING, "The slide is not a brightfield image (dark background)."),
     Flag("wrong-stain", Severity.BLOCKING, "The slide does not look like hematoxylin and DAB (HER2 IHC)."),
     Flag("coarse-resolution", Severity.BLOCKING, "The pixels are too coarse to measure a membrane."),
+    Flag(
+        "controls-failed",
+        Severity.BLOCKING,
+        "The control tissue of the site does not read as it was scored: the stain cannot be trusted.",
+    ),
     Flag("failed-tiles", Severity.CAUTION, "Some tiles could not be read; it cannot be homo-HER2 or HER2-negative."),
     Flag("slide-failed", Severity.BLOCKING, "A slide of the case could not be read; the case is not assessable."),
     Flag("few-tumor-cells", Severity.CAUTION, "A fragment holds fewer than 100 tumor cells: read with caution."),
@@ -62,7 +67,18 @@ _ROWS = (
         "nuclear-stain", Severity.CAUTION, "The DAB lies over the nuclei rather than on the membranes: check the stain."
     ),
     Flag("upscored", Severity.NOTE, "The second sample of the pair scores higher than the first."),
-    Flag("uncalibrated", Severity.CAUTION, "No site calibration: the label is provisional."),
+    Flag("label-sensitive", Severity.CAUTION, "The label changes if the measurement is a little off: see the panel."),
+    Flag(
+        "status-sensitive",
+        Severity.CAUTION,
+        "The HER2 status changes if the measurement is a little off: see the panel.",
+    ),
+    Flag(
+        "intensity-unchecked",
+        Severity.CAUTION,
+        "No control tissue was measured: a drift of the stain would not be seen.",
+    ),
+    Flag("uncalibrated", Severity.CAUTION, "The errors at this site were not measured: the label is provisional."),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
     Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artifacts and not analyzed."),
     Flag("opaque-particles", Severity.NOTE, "Opaque particles were excluded from the tissue."),

@@ -43,6 +43,7 @@ from hetscore.domain import (
 from hetscore.errors import SlideError
 from hetscore.fragments import find_fragments
 from hetscore.geometry import Box
+from hetscore.intensity import IntensityCalibration
 from hetscore.membrane import measure_cells
 from hetscore.merging import merge_cells
 from hetscore.quality import find_opaque, find_refusals
@@ -50,6 +51,7 @@ from hetscore.scoring.case import score_case as decide_case
 from hetscore.scoring.cell import classify_cells
 from hetscore.scoring.fragment import score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
+from hetscore.scoring.sensitivity import Classifier, probe_label
 from hetscore.scoring.status import RULE_SETS
 from hetscore.segmenters import Segmenter
 from hetscore.segmenters import make_segmenter as make_of_kind
@@ -84,6 +86,18 @@ class Run:
     workers: int = 1
     """Threads that analyze tiles; never changes a result."""
     progress: Progress = _no_progress
+    calibration: IntensityCalibration | None = None
+    """What the site's controls tell of its stain; None where none were measured."""
+
+    @property
+    def calibration_id(self) -> str:
+        """Names of the calibrations behind a class: of the membrane and, where there is one, of the site's stain."""
+        parts = [self.model.membrane.id, *([self.calibration.id] if self.calibration else [])]
+        return " + ".join(parts)
+
+    def make_stain(self, white: tuple[float, float, float]) -> Stain:
+        """Say how to read the densities of a slide with this glass."""
+        return Stain(white, self.model.stain, self.calibration.dab_scale if self.calibration else 1.0)
 
     @cached_property
     def segmenter(self) -> Segmenter:
@@ -119,19 +133,32 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
             failed.append((slide, str(error)))
     if not slides:
         return ScoredCase(None, tuple(failed))
-    score = _decide(case, slides, is_slide_missing=bool(failed), run=run)
+    score = _decide_and_probe(case, slides, is_slide_missing=bool(failed), run=run)
     pictures = tuple(_take_pictures(score, case, run))
     provenance = Provenance(
         hetscore_version=__version__,
         model=run.model.name,
         model_sha256=run.model.sha256,
-        calibration=run.model.membrane.id,
+        calibration=run.calibration_id,
         device=run.segmenter.device,
         started=started.isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - clock, 1),
         settings=run.settings.as_dict(),
     )
     return ScoredCase(CaseResult(score, tuple(slides), pictures, provenance), tuple(failed))
+
+
+def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
+    """Decide the case, then again for each way in which its measurement may be off."""
+
+    def decide(cells: Sequence[Cells]) -> CaseScore:
+        varied = [replace(slide, cells=part) for slide, part in zip(slides, cells, strict=True)]
+        return _decide(case, varied, is_slide_missing=is_slide_missing, run=run)
+
+    cells, vectors = [slide.cells for slide in slides], run.model.stain
+    guideline = GUIDELINES[run.settings.guideline]
+    classifier = Classifier(run.model.membrane, guideline, vectors.hematoxylin, vectors.dab)
+    return probe_label(decide(cells), cells, decide, classifier)
 
 
 def _decide(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
@@ -188,7 +215,8 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
     Returns
     -------
     SlideResult
-        A slide that is no HER2 IHC, too coarse or empty has blocking flags and no cells.
+        A slide that is no HER2 IHC, too coarse or empty has blocking flags and no cells; so has every slide where the
+        site's controls failed.
 
     Raises
     ------
@@ -201,15 +229,13 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
         sha256 = hash_slide(slide_input.path)
         thumbnail = slide.thumbnail(settings.tissue.mpp)
         white = find_white(thumbnail.rgb)
-        refusals = find_refusals(thumbnail, white, settings.quality)
+        refusals = find_refusals(thumbnail, white, settings.quality) or _find_other_refusals(slide, run)
         if refusals:
             return _refused(slide, sha256, thumbnail, refusals)
-        if slide.require_mpp() > settings.tiling.max_mpp:
-            return _refused(slide, sha256, thumbnail, ("coarse-resolution",))
         opaque = find_opaque(thumbnail, white, settings.quality)
         tissue = find_tissue(thumbnail, white, {"opaque-particles": opaque}, settings.tissue)
         fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
-        cells, failed = _analyze_tiles(slide, fragments, Stain(white, run.model.stain), run)
+        cells, failed = _analyze_tiles(slide, fragments, run.make_stain(white), run)
         return SlideResult(
             info=slide.info,
             sha256=sha256,
@@ -219,7 +245,7 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
             thumbnail=thumbnail,
             dropped=fragments.dropped,
             failed_tiles=tuple(f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}" for tile, why in failed),
-            flags=_slide_flags(tissue, fragments, bool(failed)),
+            flags=_slide_flags(tissue, fragments, bool(failed), run.calibration is not None),
         )
 
 
@@ -232,19 +258,29 @@ def _given_mpp(slide: SlideInput, settings: Settings) -> tuple[float | None, Mpp
     return None, None
 
 
+def _find_other_refusals(slide: Slide, run: Run) -> tuple[str, ...]:
+    """Name why a slide of the right kind must not be analyzed."""
+    if slide.require_mpp() > run.settings.tiling.max_mpp:
+        return ("coarse-resolution",)
+    return ("controls-failed",) if run.calibration is not None and run.calibration.is_failed else ()
+
+
 def _refused(slide: Slide, sha256: str, thumbnail: Thumbnail, flags: tuple[str, ...]) -> SlideResult:
     """Report a slide that was looked at but must not be analyzed."""
     nothing = Coverage(tissue_mm2=0.0, analysed_mm2=0.0, excluded_mm2={}, failed_mm2=0.0)
     return SlideResult(slide.info, sha256, (), empty_cells(), nothing, thumbnail, {}, (), flags)
 
 
-def _slide_flags(tissue: TissueMask, fragments: Fragments, has_failed_tiles: bool) -> tuple[str, ...]:
+def _slide_flags(
+    tissue: TissueMask, fragments: Fragments, has_failed_tiles: bool, is_intensity_checked: bool
+) -> tuple[str, ...]:
     seen = {
         "no-tissue": not fragments.items,
         "dropped-specks": fragments.dropped["dust"] > 0,
         "dropped-edges": fragments.dropped["edge"] > 0,
         "opaque-particles": any(mask.any() for mask in tissue.excluded.values()),
         "failed-tiles": has_failed_tiles,
+        "intensity-unchecked": bool(fragments.items) and not is_intensity_checked,
     }
     return tuple(name for name, is_set in seen.items() if is_set)
 

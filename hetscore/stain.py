@@ -8,6 +8,7 @@ density in whatever tile it is read.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 import cv2
 import numpy as np
@@ -35,6 +36,13 @@ class Stain:
     white: tuple[float, float, float]
     """Red, green, blue of empty glass on this slide."""
     vectors: StainVectors
+    dab_scale: float = 1.0
+    """DAB of this site for 1 of the laboratory that densities are compared with; control tissue tells it."""
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that cannot be divided by."""
+        if not 0 < self.dab_scale < inf:
+            raise ValueError(f"dab_scale {self.dab_scale}; expected a positive number")
 
 
 def optical_density(rgb: NDArray[np.uint8], white: tuple[float, float, float]) -> NDArray[np.float32]:
@@ -85,16 +93,16 @@ def unmix(rgb: Rgb, stain: Stain) -> tuple[Image, Image]:
     rgb : ndarray of uint8, (h, w, 3)
         Pixels.
     stain : Stain
-        The slide's white point and stain vectors.
+        The slide's white point, stain vectors and scale of DAB.
 
     Returns
     -------
     hematoxylin, dab : ndarray of float32, (h, w)
-        Optical density, base 10. Slightly negative values are noise and are kept: clipping them would lift the mean of
-        unstained tissue.
+        Optical density, base 10; of DAB divided by the site's scale. Slightly negative values are noise and are kept:
+        clipping them would lift the mean of unstained tissue.
     """
     density = _density_table(stain.white)
-    matrix = unmixing_matrix(stain.vectors)
+    matrix = unmixing_matrix(stain.vectors) / np.array([[1.0], [stain.dab_scale]])
     tables = (matrix[:, :, None] * density[None, :, :]).astype(np.float32)
     hematoxylin = np.empty(rgb.shape[:2], np.float32)
     dab = np.empty(rgb.shape[:2], np.float32)
@@ -124,7 +132,8 @@ def unmix_residual(rgb: Rgb, stain: Stain) -> Image:
     Returns
     -------
     ndarray of float32, (h, w)
-        Length of what `unmix` leaves over of the densities of the three channels, base 10, never negative.
+        Length of what `unmix` leaves over of the densities of the three channels, base 10, never negative; the site's
+        scale of DAB is no matter here.
 
     Raises
     ------

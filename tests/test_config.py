@@ -192,6 +192,9 @@ class TestLoadModel:
             ('"minor_um"', '"minor"', "tumor.names"),
             ("cuts = [", "cuts = [99.0, ", "cuts"),
             ("cuts = [-", "cuts = [", "not monotone"),
+            ("reference_od", "reference", "reference_od is missing"),
+            ("reference_od = [0", "reference_od = [9", "expected four positive, increasing numbers"),
+            ("reference_od = [", "reference_od = [0.001, ", "reference_od"),
             ("intercept = ", "intercept = [", "TOML"),
         ],
     )

@@ -13,11 +13,23 @@ import pytest
 
 import hetscore.pipeline as pipeline
 from hetscore.config import Model, Settings, load_model, load_settings
-from hetscore.domain import CELL_COLUMNS, CaseInput, CaseLabel, Cells, Her2Score, Rgb, SlideInput, SlideRole
+from hetscore.domain import (
+    CELL_COLUMNS,
+    CaseInput,
+    CaseLabel,
+    Cells,
+    Her2Score,
+    Rgb,
+    Sensitivity,
+    SlideInput,
+    SlideRole,
+)
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
 from hetscore.phantom.pyramid import write_pyramid
 from hetscore.pipeline import Run, ScoredCase, analyze_slide, make_segmenter, score_case
+from hetscore.scoring import sensitivity
+from hetscore.scoring.sensitivity import Variant
 from hetscore.segmenters import Segmenter
 from hetscore.segmenters.watershed import Watershed
 from hetscore.slides import Slide, open_slide
@@ -333,6 +345,22 @@ def test_the_device_stands_in_the_result(tmp_path: Path, model: Model, monkeypat
 
     assert result is not None
     assert result.provenance.device == "cuda (H100)"
+
+
+def test_the_panel_measures_as_the_run_did(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variant in which nothing is off finds every cell and the label as they were, by the same calibration."""
+    nothing_off = Variant("as-measured", "As measured", "Nothing is off.")
+    monkeypatch.setattr(sensitivity, "VARIANTS", (nothing_off, *sensitivity.VARIANTS))
+
+    result = score_one(CLONE, run_with(model)).result
+
+    assert result is not None
+    score = result.score
+    same = Sensitivity(
+        nothing_off.name, nothing_off.text, score.label, score.literal_label, score.score, score.status, 0, False
+    )
+    assert score.sensitivity[0] == same
+    assert any(row.n_changed for row in score.sensitivity)
 
 
 def test_settings_reach_the_result(model: Model) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -88,6 +90,22 @@ class TestUnmix:
         doubled = StainVectors((1.284, 1.254, 0.894), VECTORS.dab)
         for one, other in zip(unmix(TILE, STAIN), unmix(TILE, Stain(WHITE, doubled)), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5)
+
+    @settings(deadline=None)  # the first call compiles
+    @given(st.floats(0.25, 4))
+    def test_a_site_that_stains_more_is_read_alike(self, dab_scale: float) -> None:
+        """DAB is divided by the site's scale, pixel by pixel; hematoxylin and what neither explains are not."""
+        site = replace(STAIN, dab_scale=dab_scale)
+        (hematoxylin, dab), (as_before, scaled) = unmix(TILE, STAIN), unmix(TILE, site)
+        np.testing.assert_array_equal(as_before, hematoxylin)
+        np.testing.assert_allclose(scaled * dab_scale, dab, rtol=1e-4, atol=1e-5)
+        np.testing.assert_array_equal(unmix_residual(TILE, site), unmix_residual(TILE, STAIN))
+
+    @pytest.mark.parametrize("dab_scale", [0.0, -1.0, np.inf, np.nan])
+    def test_a_scale_must_be_positive(self, dab_scale: float) -> None:
+        """Nothing can be divided by it otherwise."""
+        with pytest.raises(ValueError, match="expected a positive number"):
+            replace(STAIN, dab_scale=dab_scale)
 
 
 class TestUnmixResidual:

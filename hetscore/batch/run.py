@@ -236,13 +236,22 @@ def _write_state(
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": "cpu",
         "workers": run.workers,
-        "model": {"name": run.model.name, "sha256": run.model.sha256, "calibration": run.model.membrane.id},
+        "model": {"name": run.model.name, "sha256": run.model.sha256, "calibration": run.calibration_id},
+        "intensity": _describe_intensity(run),
         "settings": run.settings.as_dict(),
         "cases": [_describe_case(case, outcome.sha256) for case in cases],
         "n_scored": len(outcome.rows),
         "failures": [vars(failure) for failure in outcome.failures],
     }
     (out / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _describe_intensity(run: Run) -> dict[str, Any] | None:
+    """Put the numbers of the site's intensity calibration beside its name: the file may change later."""
+    found = run.calibration
+    if found is None:
+        return None
+    return {"id": found.id, "dab_scale": found.dab_scale, "problems": list(found.problems)}
 
 
 def _describe_case(case: CaseInput, sha256: Mapping[Path, str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from hetscore import __version__
+from hetscore.cli.calibrate import calibrate
 from hetscore.cli.evaluate import evaluate
 from hetscore.cli.info import info
 from hetscore.cli.phantom import phantom
@@ -34,6 +35,7 @@ app.command()(report)
 app.command()(phantom)
 app.command()(evaluate)
 app.add_typer(rules)
+app.add_typer(calibrate)
 
 
 def _show_version(is_asked: bool) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from hetscore.batch.run import CaseDone, Outcome
+    from hetscore.batch.run import Outcome
     from hetscore.domain import CaseInput
-    from hetscore.pipeline import Progress, ScoredCase
+    from hetscore.intensity import IntensityCalibration
+    from hetscore.pipeline import ScoredCase
     from hetscore.report.tables import CaseRow
 
 Paths = Annotated[list[Path], typer.Argument(help="Slides, folders or cases tables (cases.csv).")]
@@ -25,6 +22,9 @@ Mpp = Annotated[float | None, typer.Option(help="Microns per level-0 pixel; outr
 ModelName = Annotated[str | None, typer.Option("--model", help="Model: a folder under models/ or a path.")]
 GuidelineName = Annotated[str | None, typer.Option("--guideline", help="How the IHC score is made (gastric-biopsy).")]
 RuleSetName = Annotated[str | None, typer.Option("--rule-set", help="What is HER2-positive (yagi-2019).")]
+SiteFile = Annotated[
+    Path | None, typer.Option("--calibration", help="The site's stain, as `hetscore calibrate intensity` found it.")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Device = Annotated[str | None, typer.Option(help="Where a network runs: auto, cpu, cuda or mps (auto: a GPU if any).")]
 Flips = Annotated[bool | None, typer.Option(help="Show the network each tile in four mirrorings: slower, steadier.")]
@@ -38,17 +38,17 @@ def score(
     model: ModelName = None,
     guideline: GuidelineName = None,
     rule_set: RuleSetName = None,
+    calibration: SiteFile = None,
     config: ConfigFile = None,
     device: Device = None,
     flips: Flips = None,
     workers: Workers = None,
 ) -> None:
     """Score cases: find tumor cells, class their membranes, label homo-HER2 or hetero-HER2, write reports."""
-    from rich.console import Console
-
     from hetscore.batch.cases import find_cases
     from hetscore.batch.run import run_cases
-    from hetscore.config import load_model, load_settings
+    from hetscore.cli.progress import show_progress
+    from hetscore.config import load_intensity, load_model, load_settings
     from hetscore.domain import MppSource
     from hetscore.pipeline import Run
     from hetscore.slides.resolution import check_given_mpp
@@ -56,13 +56,17 @@ def score(
     check_given_mpp(mpp, MppSource.COMMAND_LINE)
     network, torchscript = {"device": device, "flips": flips}, {"device": device}
     given = {"mpp": mpp, "model": model, "guideline": guideline, "rule_set": rule_set}
+    given["calibration"] = None if calibration is None else str(calibration)
     settings = load_settings(config, **given, network=network, torchscript=torchscript)
     cases = find_cases(paths)
     n_workers = workers or len(os.sched_getaffinity(0))
-    with _show_progress(Console(stderr=True), len(cases)) as (progress, done):
-        run = Run(settings, load_model(settings.model, settings), n_workers, progress)
+    loaded = load_model(settings.model, settings)
+    site = load_intensity(settings, loaded)
+    _tell_problems(site)
+    with show_progress("cases", len(cases)) as (progress, done):
+        run = Run(settings, loaded, n_workers, progress, site)
         try:
-            outcome = run_cases(cases, out, run, done)
+            outcome = run_cases(cases, out, run, lambda case, scored: done(_describe(case, scored)))
         except KeyboardInterrupt:
             typer.echo(f"interrupted: what was scored stands in {out / 'cases.csv'}", err=True)
             raise typer.Exit(130) from None
@@ -71,26 +75,17 @@ def score(
         raise typer.Exit(1)
 
 
-@contextmanager
-def _show_progress(console: Console, n_cases: int) -> Iterator[tuple[Progress, CaseDone]]:
-    """Show two bars on a terminal, one line a case elsewhere."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+def _tell_problems(site: IntensityCalibration | None) -> None:
+    """Say before any work is done that the controls failed, and why."""
+    if site is not None and site.is_failed:
+        typer.echo(f"calibration {site.id} failed: every case will be not assessable", err=True)
+        for problem in site.problems:
+            typer.echo(f"failed {problem}", err=True)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
-        cases = bars.add_task("cases", total=n_cases)
-        tiles = bars.add_task("tiles", total=None)
 
-        def progress(what: str, done: int, total: int) -> None:
-            bars.update(tiles, description=what, completed=done, total=total)
-
-        def case_done(case: CaseInput, scored: ScoredCase | None) -> None:
-            bars.advance(cases)
-            if not console.is_terminal:
-                label = scored.result.score.label if scored and scored.result else "failed"
-                typer.echo(f"{case.case_id}: {label}", err=True)
-
-        yield progress, case_done
+def _describe(case: CaseInput, scored: ScoredCase | None) -> str:
+    label = scored.result.score.label if scored and scored.result else "failed"
+    return f"{case.case_id}: {label}"
 
 
 _COLUMNS = ("case", "label", "literal rule", "IHC", "ISH", "status", "fragments", "tumor cells")
@@ -105,7 +100,9 @@ def _print_outcome(outcome: Outcome, out: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    caption = "* provisional: no site calibration. Fragments: those with tumor, of all."
+    caption = "* provisional: the errors at this site were not measured. Fragments: those with tumor, of all."
+    if any(map(_is_sensitive, outcome.rows)):
+        caption += "\n~ the label changes if the measurement is a little off: see the report."
     table = Table(*_COLUMNS, box=box.SIMPLE, caption=caption)
     for row in outcome.rows:
         table.add_row(*(escape(cell) for cell in _cells(row)))
@@ -115,8 +112,13 @@ def _print_outcome(outcome: Outcome, out: Path) -> None:
         typer.echo(f"failed {failure.case_id}: {failure.reason}", err=True)
 
 
+def _is_sensitive(row: CaseRow) -> bool:
+    return "label-sensitive" in row.flags.split()
+
+
 def _cells(row: CaseRow) -> tuple[str, ...]:
-    label = f"{row.label} *" if row.provisional else row.label
+    marks = ("*" if row.provisional else "") + ("~" if _is_sensitive(row) else "")
+    label = f"{row.label} {marks}".rstrip()
     fragments = f"{row.fragments_with_tumor} of {row.fragments}"
     score = row.ihc_score or "-"
     return (row.case_id, label, row.literal_label, score, row.ish, row.status, fragments, str(row.tumor_cells))

@@ -52,6 +52,7 @@ from hetscore.domain.scores import (
     IshReading,
     IshResult,
     NegativeCluster,
+    Sensitivity,
 )
 
 __all__ = [
@@ -89,6 +90,7 @@ __all__ = [
     "Provenance",
     "Rgb",
     "Sample",
+    "Sensitivity",
     "SlideInfo",
     "SlideInput",
     "SlideResult",

@@ -239,6 +239,24 @@ class IshReading:
 
 
 @dataclass(frozen=True)
+class Sensitivity:
+    """What a case would be, had its measurement been a little off in one way."""
+
+    variant: str
+    """Name of the row of the table of variants."""
+    text: str
+    """What is off, as shown to the reader."""
+    label: CaseLabel
+    literal_label: CaseLabel
+    score: Her2Score | None
+    status: Her2Status
+    n_changed: int
+    """Cells that count otherwise: tumor cell or not, or tumor cell of another class."""
+    is_changed: bool
+    """Whether the label is another than that of the case."""
+
+
+@dataclass(frozen=True)
 class CaseScore:
     """The answer for a case and everything it rests on that needs no pixels."""
 
@@ -265,6 +283,8 @@ class CaseScore:
     """`HeterogeneityPattern` and the row that fits; None where heterogeneity is not asked of the case."""
     low: Decision | None = None
     """HER2-low and its kin; None unless the guideline is that of breast they rest on."""
+    sensitivity: tuple[Sensitivity, ...] = ()
+    """Whether the label stands; empty where there is none to stand, or no image was measured."""
 
     @property
     def tumor_fragments(self) -> tuple[FragmentScore, ...]:

@@ -14,7 +14,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hetscore.domain import CaseResult, CaseScore, Coverage, CutoffRow, Decision, Decisive, Her2Score, SlideResult
+from hetscore.domain import (
+    CaseResult,
+    CaseScore,
+    Coverage,
+    CutoffRow,
+    Decision,
+    Decisive,
+    Her2Score,
+    Sensitivity,
+    SlideResult,
+)
 from hetscore.flags import FLAGS
 from hetscore.report.document import (
     AREA_DECIMALS,
@@ -36,6 +46,7 @@ from hetscore.report.document import (
     ModelRecord,
     ProvenanceRecord,
     Row,
+    SensitivityRecord,
     SlideRecord,
 )
 from hetscore.report.reading import read_validated
@@ -97,6 +108,7 @@ def case_document(result: CaseResult) -> CaseDocument:
         cells=_cell_counts(score),
         evidence=_evidence(score),
         heterogeneity=_heterogeneity(score),
+        sensitivity=[_sensitivity(row) for row in score.sensitivity],
         decisive=[_decisive(place) for place in score.decisive],
         coverage=_coverage(result.slides),
         flags=_flags(result),
@@ -192,6 +204,19 @@ def _evidence(score: CaseScore) -> Evidence:
 def _cutoff(row: CutoffRow) -> CutoffResult:
     return CutoffResult(
         cutoff=row.cutoff, pooled=row.pooled, worst_fragment=row.worst_fragment, fragments=row.fragments
+    )
+
+
+def _sensitivity(row: Sensitivity) -> SensitivityRecord:
+    return SensitivityRecord(
+        variant=row.variant,
+        text=row.text,
+        label=row.label.value,
+        literal_label=row.literal_label.value,
+        ihc_score=_label(row.score),
+        status=row.status.value,
+        changed_cells=row.n_changed,
+        label_changed=row.is_changed,
     )
 
 

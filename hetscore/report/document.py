@@ -29,6 +29,7 @@ PERCENT_DECIMALS = 2
 
 Label = Literal["homo-HER2", "hetero-HER2", "indeterminate", "not-applicable", "not-assessable"]
 IhcScore = Literal["0", "1+", "2+", "3+"]
+Status = Literal["positive", "negative", "equivocal", "not-assessable"]
 Count = Annotated[int, Field(ge=0)]
 Area = Annotated[float, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -73,7 +74,7 @@ class Her2(_Record):
         default=None, description="Share of the counted nuclei that are amplified each by itself."
     )
     ish_cells: Count | None = Field(description="Cells counted for ISH.")
-    status: Literal["positive", "negative", "equivocal", "not-assessable"]
+    status: Status
     rule_set: str = Field(description="Rule set that combined IHC and ISH.")
     decided_by: DecidedBy
     low: Row | None = Field(default=None, description="HER2-low and its kin; breast only, never part of the score.")
@@ -159,6 +160,19 @@ class DecisivePlace(_Record):
     text: str
 
 
+class SensitivityRecord(_Record):
+    """What the case would be, had its measurement been a little off in one way."""
+
+    variant: str = Field(description="Name of the way.")
+    text: str = Field(description="What is off.")
+    label: Label
+    literal_label: Label
+    ihc_score: IhcScore | None
+    status: Status
+    changed_cells: Count = Field(description="Cells that count otherwise: tumor or not, or tumor of another class.")
+    label_changed: bool = Field(description="Whether the label is another than that of the case.")
+
+
 class CoverageRecord(_Record):
     """Where the tissue went, all slides together."""
 
@@ -219,6 +233,9 @@ class CaseDocument(_Record):
     cells: CellCounts
     evidence: Evidence
     heterogeneity: Heterogeneity | None = None
+    sensitivity: list[SensitivityRecord] = Field(
+        default=[], description="Does the label stand; empty where there is none to stand, or no image was measured."
+    )
     decisive: list[DecisivePlace] = Field(description="What would change the label, ranked.")
     coverage: CoverageRecord
     flags: list[FlagName] = Field(description="Names from the registry of flags.")

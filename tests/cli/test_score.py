@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from hetscore.batch.run import Outcome
+from hetscore.cli.score import _print_outcome
 from hetscore.phantom.pyramid import write_pyramid
+from hetscore.report.case_json import case_document
+from hetscore.report.tables import case_row
+from tests.report.builders import small_result
 from tests.segmenters.builders import write_network
 
 
@@ -36,6 +44,23 @@ def test_all_scored(slide: Path, tmp_path: Path) -> None:
     assert "not-assessable" in done.stdout
     assert str(tmp_path / "out" / "cases" / "glass" / "report.html") in done.stdout
     assert "glass: not-assessable" in done.stderr
+
+
+def test_a_label_that_may_fall_is_marked() -> None:
+    """Only there: a mark on the label, and what it means below the table."""
+    falls = case_row(case_document(small_result()))
+    stands = replace(falls, case_id="case-02", provisional=False, flags="limited-sampling status-sensitive")
+    out = Path("out")
+
+    with redirect_stdout(StringIO()) as both:
+        _print_outcome(Outcome([falls, stands]), out)
+    with redirect_stdout(StringIO()) as alone:
+        _print_outcome(Outcome([stands]), out)
+
+    assert "hetero-HER2 *~" in both.getvalue()
+    assert both.getvalue().count("~") == 2
+    assert "the label changes if the measurement is a little off" in both.getvalue()
+    assert "~" not in alone.getvalue()
 
 
 def test_some_failed(slide: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from hetscore.domain import (
     NegativeCluster,
     Picture,
     Provenance,
+    Sensitivity,
     SlideInfo,
     SlideResult,
     Thumbnail,
@@ -115,9 +117,31 @@ def small_score() -> CaseScore:
                 bounds=cluster.bounds,
             ),
         ),
-        flags=("uncalibrated", "limited-sampling"),
+        flags=("uncalibrated", "limited-sampling", "label-sensitive"),
         indices=Indices(150.0, 1.5, 0.75, 0.625, 1.25, 2.5, 0.75, None),
         pattern=Decision("fragment", "whole-fragment", "One tumor fragment scores below 2+ while another does not."),
+        sensitivity=(
+            small_variant("dab-weaker", "DAB 10 % weaker", n_changed=2),
+            replace(
+                small_variant("dab-stronger", "DAB 10 % stronger", n_changed=1234),
+                label=CaseLabel.HOMO,
+                is_changed=True,
+            ),
+        ),
+    )
+
+
+def small_variant(name: str, text: str, n_changed: int) -> Sensitivity:
+    """Make a variant of the small case under which it stays what it is."""
+    return Sensitivity(
+        variant=name,
+        text=text,
+        label=CaseLabel.HETERO,
+        literal_label=CaseLabel.HETERO,
+        score=Her2Score.THREE_PLUS,
+        status=Her2Status.POSITIVE,
+        n_changed=n_changed,
+        is_changed=False,
     )
 
 

@@ -137,6 +137,26 @@ def test_score_zero_is_not_none() -> None:
     assert document(empty_result())["her2"]["ihc_score"] is None
 
 
+def test_sensitivity_is_told_row_by_row() -> None:
+    """A variant with its label, its score and how many cells it moved; a case without a panel has no row."""
+    rows = document(small_result())["sensitivity"]
+
+    assert [(row["variant"], row["label"], row["label_changed"]) for row in rows] == [
+        ("dab-weaker", "hetero-HER2", False),
+        ("dab-stronger", "homo-HER2", True),
+    ]
+    assert (rows[1]["ihc_score"], rows[1]["status"], rows[1]["changed_cells"]) == ("3+", "positive", 1234)
+    assert document(empty_result())["sensitivity"] == []
+
+
+def test_a_case_written_before_the_panel_is_read() -> None:
+    """Keys may be added to a schema, so a file without this one is still a case.json."""
+    old = document(small_result())
+    del old["sensitivity"]
+
+    assert CaseDocument.model_validate(old).sensitivity == []
+
+
 def test_ish_says_how_it_was_read() -> None:
     """Copies stand beside the result, and the row that read them."""
     row = Decision("amplified", "ratio", "HER2/CEP17 of at least 2 is amplified.")
@@ -155,7 +175,7 @@ def test_flags_of_case_and_slides_once_in_the_order_of_the_registry() -> None:
 
     flags = document(replace(small_result(), slides=(flagged,)))["flags"]
 
-    assert flags == ["limited-sampling", "uncalibrated", "dropped-specks"]
+    assert flags == ["limited-sampling", "label-sensitive", "uncalibrated", "dropped-specks"]
 
 
 def test_coverage_is_summed_over_slides() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hetscore.domain import CaseLabel, CaseResult, Decision, IshReading, IshResult
+from hetscore.domain import CaseLabel, CaseResult, Decision, Her2Score, Her2Status, IshReading, IshResult
 from hetscore.errors import UsageError
 from hetscore.flags import FLAGS
 from hetscore.report import html, write_case
@@ -100,6 +100,32 @@ def test_describes_how_the_cells_are_mixed(tmp_path: Path) -> None:
     assert "H-score 150.0 0 to 300" in text
     assert "Tumor level: the part of Rao between fragments \N{EN DASH}" in text
     assert "1 0.500 0.125 0.062 0.010 0.09 1.62 x2.5-5" in text
+
+
+def test_says_whether_the_label_stands(tmp_path: Path) -> None:
+    """One row a variant, those that change the label marked, and the case as measured above them."""
+    text = page(small_result(), tmp_path).text
+
+    assert "Not always: the label changes in 1 of 2 ways in which the measurement may be a little off." in text
+    assert "As measured hetero-HER2 hetero-HER2 3+ positive \N{EN DASH}" in text
+    assert "DAB 10 % weaker hetero-HER2 hetero-HER2 3+ positive 2" in text
+    assert "DAB 10 % stronger homo-HER2 the label changes hetero-HER2 3+ positive 1,234" in text
+    assert "The HER2 status changes" not in text
+
+
+def test_says_where_only_the_status_moves(tmp_path: Path) -> None:
+    """A label that stands over a status that does not: both are said."""
+    score = small_result().score
+    row = replace(score.sensitivity[0], status=Her2Status.EQUIVOCAL, score=Her2Score.TWO_PLUS)
+    text = page(replace(small_result(), score=replace(score, sensitivity=(row,))), tmp_path).text
+
+    assert "Yes: the label is the same whichever way the measurement may be a little off (1 tried)." in text
+    assert "The HER2 status changes in 1." in text
+
+
+def test_without_a_panel_nothing_is_said_of_it(tmp_path: Path) -> None:
+    """A case that is not assessable has no label that could stand."""
+    assert "Does the label stand?" not in page(empty_result(), tmp_path).text
 
 
 def test_says_how_ish_was_read(tmp_path: Path) -> None:

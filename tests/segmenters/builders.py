@@ -39,6 +39,7 @@ id = "made"
 weights = [3.8, 0.65, 0.0]
 cuts = [-9.8, -7.1, -1.6]
 min_share = 0.2
+reference_od = [0.029, 0.097, 0.231, 0.529]
 
 {own}
 """
