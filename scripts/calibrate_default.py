@@ -240,20 +240,35 @@ def report_tumor(sample: Sample) -> None:
                   f"non-tumor called {share(p[~t] >= 0.5):.3f}")  # fmt: skip
 
 
+def named_tumor(sample: Sample) -> Sample:
+    """Take the cells that were read as tumor and could be measured."""
+    return sample.take(np.isin(sample.code, list(CLASSES)) & np.isfinite(sample.measures).all(axis=1))
+
+
+def most_likely(chances: Floats) -> NDArray[np.int64]:
+    """Call a class for each row of `OrdinalModel.probabilities`: the median, as `classify_cells` does."""
+    at_least = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray((at_least[:, 1:] >= 0.5).sum(axis=1), np.int64)
+
+
 def report_membrane(sample: Sample) -> None:
     """Print accuracy and kappa of the membrane class, each group judged by a fit without it."""
-    tumor = sample.take(np.isin(sample.code, list(CLASSES)) & np.isfinite(sample.measures).all(axis=1))
+    tumor = named_tumor(sample)
     truth = np.array([CLASSES[c] for c in tumor.code])
-    chances = _leave_out(tumor, lambda rest, own: fit_membrane(rest, "x").probabilities(own.measures))
-    called = (np.cumsum(chances[:, ::-1], axis=1)[:, ::-1][:, 1:] >= 0.5).sum(axis=1)
+    called = most_likely(_leave_out(tumor, lambda rest, own: fit_membrane(rest, "x").probabilities(own.measures)))
     for name in [*np.unique(tumor.group), ""]:
         rows = tumor.group == name if name else np.ones(len(truth), bool)
-        t, c = truth[rows], called[rows]
         if rows.any():
-            print(f"{name[:24] or 'all cores':26} n {rows.sum():5}  accuracy {share(t == c):.3f}  "
-                  f"quadratic kappa {quadratic_kappa(t, c):.3f}  "
-                  f"overexpressed or not {share((t >= 2) == (c >= 2)):.3f}  "
-                  f"read x called {confusion(t, c)}")  # fmt: skip
+            print(f"{name[:24] or 'all cores':26} {membrane_figures(truth[rows], called[rows])}")
+
+
+def membrane_figures(truth: NDArray[np.int64], called: NDArray[np.int64]) -> str:
+    """Sum up how well classes are called, in a line."""
+    return (
+        f"n {len(truth):5}  accuracy {share(truth == called):.3f}  "
+        f"quadratic kappa {quadratic_kappa(truth, called):.3f}  "
+        f"overexpressed or not {share((truth >= 2) == (called >= 2)):.3f}  read x called {confusion(truth, called)}"
+    )
 
 
 def _leave_out(sample: Sample, judge: Callable[[Sample, Sample], Floats]) -> Floats:

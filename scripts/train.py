@@ -27,10 +27,10 @@ from scripts.training.regions import Region, even_chances, load_regions, read_re
 from scripts.training.restained import restain_crops
 
 PHANTOM_STAGE = TrainParams(steps=1600)
-REAL_STAGE = TrainParams(steps=600, rate=1e-3, seed=2)
+REAL_STAGE = TrainParams(steps=450, rate=1e-3, seed=2)
 SMALL_STAGE = TrainParams(steps=160, batch=4, save_every=40)
-CROP_SHARE, REGION_SHARE = 0.35, 0.2
-"""Of the patches of the real stage; the rest are phantoms."""
+CROP_SHARE = 0.5
+"""Of the patches of the real stage; the rest are phantoms, and regions if asked for."""
 TILES = ("CLDN", "ensemble", "gen2")
 """Gastric tiles of another laboratory. Of how many patients is not known, so they stay together."""
 FOLDS = {
@@ -46,7 +46,7 @@ HELD_OUT_PHANTOMS = (PhantomSet("typical", 60_001, 2), PhantomSet("hard", 60_002
 STAGES = ("all", "phantoms", *FOLDS, "final", "export", "small")
 LEARNED = 0.85
 """The small stage has learned if its last losses are below this share of its first."""
-WITHOUT = ("crops", "restained", "regions", "nucleus", "cell", "border")
+WITHOUT = ("crops", "restained", "nucleus", "cell", "border")
 """What an ablation can leave out: data of the real stage, or a map (its loss then counts nothing)."""
 
 
@@ -61,6 +61,7 @@ class Job:
     workers: int
     device: str
     without: frozenset[str] = frozenset()
+    region_share: float = 0.0
 
 
 def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str] = ()) -> None:
@@ -87,7 +88,7 @@ def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str]
     train(
         NetworkConfig(),
         replace(params, loss_weights=_loss_weights(params, job.without)),
-        [Lesson(phantoms, rest), *learned],
+        [*learned, Lesson(phantoms, rest)],
         job.runs / stage,
         first=job.runs / "phantoms" / "state.pt" if is_real else None,
         device=job.device,
@@ -103,11 +104,10 @@ def _real_lessons(
     kept = [c for c in crops if not (left_out and c.group.startswith(tuple(left_out)))]
     painted = [r for r in regions if not (left_out and r.image.startswith(tuple(left_out)))]
     anew = [] if "restained" in job.without else list(restain_crops(data, kept))
-    lessons = {
-        "crops": Lesson(kept + anew, CROP_SHARE),
-        "regions": Lesson(read_regions(data, painted), REGION_SHARE, even_chances(painted)),
-    }
-    return [lesson for name, lesson in lessons.items() if name not in job.without]
+    lessons = [] if "crops" in job.without else [Lesson(kept + anew, CROP_SHARE)]
+    if job.region_share:
+        lessons.append(Lesson(read_regions(data, painted), job.region_share, even_chances(painted)))
+    return lessons
 
 
 def _loss_weights(params: TrainParams, without: frozenset[str]) -> tuple[float, ...]:
@@ -144,11 +144,16 @@ def main() -> None:
     parser.add_argument(
         "--without", choices=WITHOUT, action="append", default=[], help="leave this out, to see what it is worth"
     )
+    parser.add_argument(
+        "--regions", type=float, default=0.0, help="share of the real stage's patches cut from painted regions"
+    )
     given = parser.parse_args()
+    if not 0 <= given.regions <= 1 - CROP_SHARE:
+        parser.error(f"--regions {given.regions}; expected 0 to {1 - CROP_SHARE}")
     torch.set_num_threads(given.threads)
     cv2.setNumThreads(1)  # a worker forked beside OpenCV's threads would wait for them for ever
     without = frozenset(given.without)
-    job = Job(given.runs, given.cache, given.data, given.processes, given.workers, given.device, without)
+    job = Job(given.runs, given.cache, given.data, given.processes, given.workers, given.device, without, given.regions)
     if given.stage == "small":
         run_small(job)
         return

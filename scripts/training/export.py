@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from hetscore.domain import MppSource, Rgb, Tile, TileImage
+from hetscore.evaluation.classification import area_under_curve
 from hetscore.geometry import Box
 from hetscore.membrane import measure_cells
 from hetscore.scoring.cell import OrdinalModel, cell_measures
@@ -33,9 +34,20 @@ from hetscore.segmenters.network import (
 )
 from hetscore.slides import open_slide
 from hetscore.stain import Stain
-from scripts.calibrate_default import STAIN, Sample, find_reference, fit_membrane, report_membrane
-from scripts.training.examples import CORE_MPP, MPP, PHANTOMS, Example, read_crops
-from scripts.training.judge import Judged, figures, match, report
+from scripts.calibrate_default import (
+    CLASSES,
+    STAIN,
+    Sample,
+    find_reference,
+    fit_membrane,
+    membrane_figures,
+    most_likely,
+    named_tumor,
+    report_membrane,
+)
+from scripts.training.examples import CORE_MPP, MPP, PHANTOMS, TUMOR, Example, read_crops
+from scripts.training.judge import Judged, JudgedRegion, figures, judge_regions, match, report, report_regions
+from scripts.training.regions import load_regions
 
 Floats = NDArray[np.float64]
 
@@ -184,6 +196,30 @@ def wilson(n_true: int, n: int, z: float = 1.96) -> tuple[float, float]:
     return (middle - spread) / (1 + z**2 / n), (middle + spread) / (1 + z**2 / n)
 
 
+def judge_left_out(
+    runs: Path, folds: Mapping[str, Sequence[str]], data: Path, tumor: TumorCalibration
+) -> Iterator[JudgedRegion]:
+    """Judge each region by the network that never saw its image; logits are calibrated."""
+    regions = load_regions()
+    for run, images in folds.items():
+        own = [region for region in regions if region.image.startswith(tuple(images))]
+        for judged in judge_regions(load_network(runs / run), own, data, NetworkParams()):
+            yield replace(judged, logit=tumor.scale * judged.logit + tumor.offset)
+
+
+def region_figures(judged: Sequence[JudgedRegion]) -> dict[str, float]:
+    """Sum up the regions of the cores: share of nuclei in tumor kept, in other tissue refused, and AUC."""
+    cores = [part for part in judged if part.region.image[0].isdigit()]
+    logit = np.concatenate([part.logit for part in cores])
+    is_tumor = np.concatenate([np.full(len(part.logit), part.region.kind == TUMOR) for part in cores])
+    values = {
+        "region_tumor_kept": (logit >= 0)[is_tumor].mean(),
+        "region_other_refused": (logit < 0)[~is_tumor].mean(),
+        "region_auc": area_under_curve(logit, is_tumor),
+    }
+    return {name: round(float(value), 3) for name, value in values.items() if value is not None}
+
+
 def calibrate(looked: Sequence[Looked]) -> list[Judged]:
     """Replace the logits of each core by those of a calibration on the other cores."""
     calibrated = []
@@ -192,6 +228,31 @@ def calibrate(looked: Sequence[Looked]) -> list[Judged]:
         fit = fit_tumor(np.concatenate([r.logit for r in rest]), np.concatenate([r.is_tumor for r in rest]))
         calibrated.append(replace(part.judged, logit=fit.scale * part.judged.logit + fit.offset))
     return calibrated
+
+
+def report_readers(looked: Sequence[Looked], data: Path, runs: Path, folds: Mapping[str, Sequence[str]]) -> str:
+    """Agreement of the membrane class with either reader of the crops that were read twice, a line a reader.
+
+    Each core is judged by a network and a calibration without it; calibrated on first readings.
+    """
+    second = read_crops(data, reading=1)
+    names = {crop.name for crop in second}
+    lines = []
+    for reader, crops in (("first", [c for c in read_crops(data) if c.name in names]), ("second", second)):
+        own = [part for run, cores in folds.items() for part in look(data, runs / run, _of(crops, cores))]
+        truth, called = [], []
+        for core in sorted({part.judged.group for part in own}):
+            model = fit_membranes([part for part in looked if part.judged.group != core], "x")
+            sample = named_tumor(to_sample([part for part in own if part.judged.group == core]))
+            truth.append(np.array([CLASSES[code] for code in sample.code]))
+            called.append(most_likely(model.probabilities(sample.measures)))
+        t, c = np.concatenate(truth), np.concatenate(called)
+        lines.append(f"{reader} reader of {len(names)} crops: " + membrane_figures(t, c))
+    return "\n".join(lines)
+
+
+def _of(crops: Sequence[Example], cores: Sequence[str]) -> list[Example]:
+    return [crop for crop in crops if crop.group.startswith(tuple(cores))]
 
 
 def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data: Path) -> None:
@@ -209,16 +270,15 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
         Folder of the real images.
     """
     crops, folder = read_crops(data), REPOSITORY / "models" / name
-    looked = [
-        part
-        for run, cores in folds.items()
-        for part in look(data, runs / run, [crop for crop in crops if crop.group.startswith(tuple(cores))])
-    ]
+    looked = [part for run, cores in folds.items() for part in look(data, runs / run, _of(crops, cores))]
     logit, is_tumor = (np.concatenate([getattr(p.judged, key) for p in looked]) for key in ("logit", "is_tumor"))
     tumor, membrane = fit_tumor(logit, is_tumor), fit_membranes(looked, f"{name}-{CALIBRATED}")
     judged = calibrate(looked)
     print(f"{tumor}\neach core by a network, and calibrated, without it:\n{report(judged)}\n{figures(judged)}")
     report_membrane(to_sample(looked))
+    print(report_readers(looked, data, runs, folds))
+    regions = list(judge_left_out(runs, folds, data, tumor))
+    print(report_regions(regions))
     network = load_network(runs / "final")
     sha256 = write_weights(network, folder)
     every = {stage: runs / stage for stage in ("phantoms", *folds, "final")}
@@ -246,6 +306,10 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
                 "licence": "Apache-2.0",
                 "log": LOG_FILE,
             },
-            "figures": {"judged": "each development core by a network that never saw it", **figures(judged)},
+            "figures": {
+                "judged": "each development core by a network that never saw it",
+                **figures(judged),
+                **region_figures(regions),
+            },
         },
     )

@@ -72,7 +72,9 @@ class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def choose(self, rng: np.random.Generator) -> Example:
         """Choose a lesson by its share, and one of its examples."""
-        lesson = self.lessons[int(rng.choice(len(self.lessons), p=[lesson.share for lesson in self.lessons]))]
+        lesson = self.lessons[0]
+        if len(self.lessons) > 1:
+            lesson = self.lessons[int(rng.choice(len(self.lessons), p=[lesson.share for lesson in self.lessons]))]
         return lesson.examples[int(rng.choice(len(lesson.examples), p=lesson.chances))]
 
 
