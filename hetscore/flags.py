@@ -78,6 +78,12 @@ _ROWS = (
         Severity.CAUTION,
         "No control tissue was measured: a drift of the stain would not be seen.",
     ),
+    Flag(
+        "stain-drift",
+        Severity.CAUTION,
+        "The colors of the stains differ from those the model was calibrated on by more than its own slides do: the"
+        " densities may be wrong.",
+    ),
     Flag("uncalibrated", Severity.CAUTION, "The errors at this site were not measured: the label is provisional."),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
     Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artifacts and not analyzed."),

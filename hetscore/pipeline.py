@@ -9,24 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from math import ceil
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from hetscore import __version__
 from hetscore.config import Model, Settings
+from hetscore.coverage import mark_failed, measure_coverage
 from hetscore.domain import (
     CaseInput,
     CaseResult,
     CaseScore,
     Cells,
     Coverage,
-    Fragment,
     Fragments,
     MppSource,
     Picture,
@@ -34,6 +33,7 @@ from hetscore.domain import (
     SlideInput,
     SlideResult,
     SlideRole,
+    StainEstimate,
     Thumbnail,
     Tile,
     TileImage,
@@ -42,14 +42,14 @@ from hetscore.domain import (
 )
 from hetscore.errors import SlideError
 from hetscore.fragments import find_fragments
-from hetscore.geometry import Box
 from hetscore.intensity import IntensityCalibration
 from hetscore.membrane import measure_cells
 from hetscore.merging import merge_cells
+from hetscore.pictures import take_picture
 from hetscore.quality import find_opaque, find_refusals
 from hetscore.scoring.case import score_case as decide_case
 from hetscore.scoring.cell import classify_cells
-from hetscore.scoring.fragment import score_fragment
+from hetscore.scoring.fragment import TumorLinks, link_tumor, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.scoring.sensitivity import Classifier, probe_label
 from hetscore.scoring.status import RULE_SETS
@@ -57,6 +57,7 @@ from hetscore.segmenters import Segmenter
 from hetscore.segmenters import make_segmenter as make_of_kind
 from hetscore.slides import Slide, hash_slide, open_slide
 from hetscore.stain import Stain, find_white
+from hetscore.stain_drift import estimate_stain, has_drifted, plan_patches
 from hetscore.tiling import find_downsample, plan_tiles
 from hetscore.tissue import find_tissue
 
@@ -153,20 +154,44 @@ def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slid
 
     def decide(cells: Sequence[Cells]) -> CaseScore:
         varied = [replace(slide, cells=part) for slide, part in zip(slides, cells, strict=True)]
-        return _decide(case, varied, is_slide_missing=is_slide_missing, run=run)
+        return _decide(case, varied, links, is_slide_missing=is_slide_missing, run=run)
 
+    links = _link_tumor(slides, run.settings)
     cells, vectors = [slide.cells for slide in slides], run.model.stain
     guideline = GUIDELINES[run.settings.guideline]
     classifier = Classifier(run.model.membrane, guideline, vectors.hematoxylin, vectors.dab)
     return probe_label(decide(cells), cells, decide, classifier)
 
 
-def _decide(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
+def _link_tumor(slides: Sequence[SlideResult], settings: Settings) -> dict[int, TumorLinks]:
+    """Link the tumor cells of each fragment once: most variants of the case have the same."""
+    return {
+        f.id: link_tumor(_cells_of(slide, f.id), slide.info.mpp or 0.0, settings.fragment_score)
+        for slide in slides
+        for f in slide.fragments
+    }
+
+
+def _decide(
+    case: CaseInput,
+    slides: Sequence[SlideResult],
+    links: Mapping[int, TumorLinks],
+    *,
+    is_slide_missing: bool,
+    run: Run,
+) -> CaseScore:
     """From cells to the label: everything after the last pixel."""
     settings = run.settings
     guideline, rule_set = GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set]
     fragments = [
-        score_fragment(f, _cells_of(slide, f.id), slide.info.mpp or 0.0, guideline, settings.fragment_score)
+        score_fragment(
+            f,
+            _cells_of(slide, f.id),
+            slide.info.mpp or 0.0,
+            guideline,
+            settings.fragment_score,
+            links=links[f.id],
+        )
         for slide in slides
         for f in slide.fragments
     ]
@@ -216,7 +241,8 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
     -------
     SlideResult
         A slide that is no HER2 IHC, too coarse or empty has blocking flags and no cells; so has every slide where the
-        site's controls failed.
+        site's controls failed. Densities are those of the model's stain vectors; how far the slide's own lie from them
+        is told (`SlideResult.stain`), not put right.
 
     Raises
     ------
@@ -235,7 +261,14 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
         opaque = find_opaque(thumbnail, white, settings.quality)
         tissue = find_tissue(thumbnail, white, {"opaque-particles": opaque}, settings.tissue)
         fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
-        cells, failed = _analyze_tiles(slide, fragments, run.make_stain(white), run)
+        stain = run.make_stain(white)
+        colors = _estimate_stain(slide, fragments, stain, settings)
+        cells, failed = _analyze_tiles(slide, fragments, stain, run)
+        doubts = {
+            "stain-drift": has_drifted(colors, settings.stain_drift),
+            "failed-tiles": bool(failed),
+            "intensity-unchecked": bool(fragments.items) and run.calibration is None,
+        }
         return SlideResult(
             info=slide.info,
             sha256=sha256,
@@ -245,7 +278,8 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
             thumbnail=thumbnail,
             dropped=fragments.dropped,
             failed_tiles=tuple(f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}" for tile, why in failed),
-            flags=_slide_flags(tissue, fragments, bool(failed), run.calibration is not None),
+            flags=_slide_flags(tissue, fragments, doubts),
+            stain=colors,
         )
 
 
@@ -271,16 +305,23 @@ def _refused(slide: Slide, sha256: str, thumbnail: Thumbnail, flags: tuple[str, 
     return SlideResult(slide.info, sha256, (), empty_cells(), nothing, thumbnail, {}, (), flags)
 
 
-def _slide_flags(
-    tissue: TissueMask, fragments: Fragments, has_failed_tiles: bool, is_intensity_checked: bool
-) -> tuple[str, ...]:
+def _estimate_stain(slide: Slide, fragments: Fragments, stain: Stain, settings: Settings) -> StainEstimate:
+    """Estimate the slide's own stain vectors; a patch that cannot be read is left out."""
+    boxes, downsample = plan_patches(fragments, slide.require_mpp(), settings.stain_drift)
+    patches = []
+    for box in boxes:
+        with suppress(SlideError):
+            patches.append(slide.read(box, downsample))
+    return estimate_stain(patches, stain, settings.stain_drift)
+
+
+def _slide_flags(tissue: TissueMask, fragments: Fragments, doubts: Mapping[str, bool]) -> tuple[str, ...]:
     seen = {
         "no-tissue": not fragments.items,
         "dropped-specks": fragments.dropped["dust"] > 0,
         "dropped-edges": fragments.dropped["edge"] > 0,
         "opaque-particles": any(mask.any() for mask in tissue.excluded.values()),
-        "failed-tiles": has_failed_tiles,
-        "intensity-unchecked": bool(fragments.items) and not is_intensity_checked,
+        **doubts,
     }
     return tuple(name for name, is_set in seen.items() if is_set)
 
@@ -316,60 +357,6 @@ def make_segmenter(model: Model, settings: Settings) -> Segmenter:
     return make_of_kind(model.kind, model.card, model.folder, getattr(settings, model.kind))
 
 
-def mark_failed(fragments: Fragments, failed: Sequence[Tile]) -> tuple[Fragment, ...]:
-    """Note on each fragment how many of its tiles could not be read."""
-    shape, scale = fragments.labels.shape, fragments.downsample
-    touched = [set(np.unique(fragments.labels[_mask_of([tile.core], shape, scale)]).tolist()) for tile in failed]
-    return tuple(replace(f, n_failed_tiles=sum(f.id in labels for labels in touched)) for f in fragments.items)
-
-
-def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Tile]) -> Coverage:
-    """Where the tissue went: analyzed, excluded by reason, failed; they add up to the tissue.
-
-    Parameters
-    ----------
-    tissue : TissueMask
-        Tissue and what was taken out of it.
-    fragments : Fragments
-        The pieces that were analyzed.
-    failed : sequence of Tile
-        Tiles that could not be read; their cores are lost.
-
-    Returns
-    -------
-    Coverage
-        In square millimeters.
-    """
-    in_fragment = fragments.labels > 0
-    lost = _mask_of([tile.core for tile in failed], in_fragment.shape, fragments.downsample) & in_fragment
-    excluded: dict[str, float] = {reason: tissue.area_mm2(mask) for reason, mask in tissue.excluded.items()}
-    excluded["dust-and-edges"] = tissue.area_mm2(tissue.mask & ~in_fragment)
-    analysed, failed_mm2 = tissue.area_mm2(in_fragment & ~lost), tissue.area_mm2(lost)
-    total = analysed + failed_mm2 + sum(excluded.values())
-    return Coverage(total, analysed, _without_zeros(excluded), failed_mm2)
-
-
-def _without_zeros(areas: Mapping[str, float]) -> dict[str, float]:
-    return {reason: area for reason, area in areas.items() if area > 0}
-
-
-def _mask_of(boxes: Sequence[Box], shape: tuple[int, ...], downsample: int) -> NDArray[np.bool_]:
-    mask = np.zeros(shape, bool)
-    for box in boxes:
-        mask[
-            box.y // downsample : ceil(box.bottom / downsample), box.x // downsample : ceil(box.right / downsample)
-        ] = 1
-    return mask
-
-
-PICTURE_UM = 200.0
-"""Least side of a picture of a deciding field: about 20 cells, what a pathologist sees at x40."""
-PICTURE_MAX_UM = 600.0
-"""Largest side: beyond it single membranes are not seen any more; the thumbnail shows the whole."""
-PICTURE_PX = 800
-"""A picture is shrunk until its side is at most this many pixels."""
-
-
 def _take_pictures(score: CaseScore, case: CaseInput, run: Run) -> Iterator[Picture]:
     """Take pictures of the fields that decide, in the order of `CaseScore.decisive`."""
     by_name = {slide.path.name: slide for slide in case.slides if slide.role is SlideRole.HER2}
@@ -377,21 +364,4 @@ def _take_pictures(score: CaseScore, case: CaseInput, run: Run) -> Iterator[Pict
         slide_input = by_name[place.slide]
         mpp, source = _given_mpp(slide_input, run.settings)
         with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
-            yield _picture(slide, place.bounds, place.text)
-
-
-def _picture(slide: Slide, bounds: Box, caption: str) -> Picture:
-    mpp = slide.require_mpp()
-    side_um = np.clip(1.5 * max(bounds.width, bounds.height) * mpp, PICTURE_UM, PICTURE_MAX_UM)
-    downsample = max(1, ceil(side_um / mpp / PICTURE_PX))
-    side = round(float(side_um) / mpp / downsample) * downsample
-    x = (bounds.x + (bounds.width - side) // 2) // downsample * downsample
-    y = (bounds.y + (bounds.height - side) // 2) // downsample * downsample
-    box = Box(x, y, side, side)
-    try:
-        rgb = slide.read(box, downsample)
-    except (
-        SlideError
-    ):  # the place was measured, so only its surroundings are damaged: the case stands without a picture
-        rgb, caption = np.full((side // downsample, side // downsample, 3), 128, np.uint8), f"{caption} (not readable)"
-    return Picture(slide.info.path.name, box, rgb, mpp * downsample, caption)
+            yield take_picture(slide, place.bounds, place.text)

@@ -45,6 +45,12 @@ class Stain:
             raise ValueError(f"dab_scale {self.dab_scale}; expected a positive number")
 
 
+def angle_between(vectors: StainVectors) -> float:
+    """Angle between the two stains in degrees, 0 to 180."""
+    hematoxylin, dab = np.array(vectors.hematoxylin), np.array(vectors.dab)
+    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(hematoxylin, dab)), hematoxylin @ dab)))
+
+
 def optical_density(rgb: NDArray[np.uint8], white: tuple[float, float, float]) -> NDArray[np.float32]:
     """Optical density, base 10, of each channel against the slide's own glass.
 

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from hetscore.stain import Stain, StainVectors, find_white, optical_density, unmix, unmix_residual, unmixing_matrix
+from hetscore.stain import (
+    Stain,
+    StainVectors,
+    angle_between,
+    find_white,
+    optical_density,
+    unmix,
+    unmix_residual,
+    unmixing_matrix,
+)
 from tests.drawings import STAIN, VECTORS, WHITE, glass, paint, shine
 
 TILE = np.random.default_rng(1).integers(0, 256, (40, 50, 3)).astype(np.uint8)
@@ -149,6 +158,17 @@ class TestUnmixResidual:
         """They span no plane to stand out of."""
         with pytest.raises(ValueError, match="have the same color"):
             unmix_residual(TILE, Stain(WHITE, StainVectors((0.5, 0.25, 0.25), (1.0, 0.5, 0.5))))
+
+
+class TestAngleBetween:
+    """How far apart two stains are."""
+
+    @pytest.mark.parametrize(
+        ("dab", "degrees"), [((3.0, 0.0, 0.0), 0.0), ((1.0, 1.0, 0.0), 45.0), ((0.0, 0.0, 0.5), 90.0)]
+    )
+    def test_by_hand(self, dab: tuple[float, float, float], degrees: float) -> None:
+        """Against a stain that only takes red, of whatever length."""
+        assert angle_between(StainVectors((2.0, 0.0, 0.0), dab)) == pytest.approx(degrees)
 
 
 class TestUnmixingMatrix:

@@ -34,6 +34,7 @@ from hetscore.domain.results import (
     Picture,
     Provenance,
     SlideResult,
+    StainEstimate,
 )
 from hetscore.domain.scores import (
     CaseLabel,
@@ -95,6 +96,7 @@ __all__ = [
     "SlideInput",
     "SlideResult",
     "SlideRole",
+    "StainEstimate",
     "Thumbnail",
     "Tile",
     "TileImage",

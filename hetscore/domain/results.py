@@ -23,6 +23,22 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class StainEstimate:
+    """The colors of the two stains on a slide, as its own pixels show them; nothing is measured with them."""
+
+    hematoxylin: tuple[float, float, float] | None
+    """Direction in optical density (red, green, blue), of length 1; None where too few pixels tell."""
+    dab: tuple[float, float, float] | None
+    hematoxylin_degrees: float | None
+    """Angle between that direction and the model's, never negative."""
+    dab_degrees: float | None
+    residual_od: float | None
+    """Median, over the pixels of tissue, of the density that neither stain of the model explains; None without."""
+    n_pixels: int
+    """Pixels of tissue looked at."""
+
+
+@dataclass(frozen=True)
 class SlideResult:
     """One slide of a case, analyzed: what the reports draw."""
 
@@ -38,6 +54,8 @@ class SlideResult:
     """One line for each tile that could not be analyzed."""
     flags: tuple[str, ...]
     """Slide-level doubts; a blocking one means that no cell was analyzed."""
+    stain: StainEstimate | None = None
+    """None where the slide was not analyzed."""
 
 
 @dataclass(frozen=True)

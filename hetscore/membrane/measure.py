@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hetscore.domain import Cells, MembraneClass, MembranePattern, TileImage, TileLabels
-from hetscore.membrane.params import MembraneParams
+from hetscore.membrane.params import RAYS_A_CORNER, MembraneParams
 from hetscore.membrane.rays import Rays, cast_rays
 from hetscore.stain import Image, Stain, unmix, unmix_residual
 
@@ -45,31 +45,24 @@ def measure_cells(
     of a cell twice as long as wide aslant, which adds a tenth.
     """
     tile = image.tile
-    n = len(labels.p_tumor)
-    _, dab = unmix(image.rgb, stain)
-    nuclei = _nucleus_table(labels.nuclei, n, dab, unmix_residual(image.rgb, stain), labels.shrink)
-    per_pixel = tile.downsample
-    x = tile.box.x + (nuclei[:, 1] + 0.5) * labels.shrink * per_pixel
-    y = tile.box.y + (nuclei[:, 2] + 0.5) * labels.shrink * per_pixel
-    x, y = _snap(x), _snap(y)
-    owned = np.flatnonzero((nuclei[:, 0] > 0) & tile.core.contains(x, y))
-    rays = cast_rays(labels, nuclei, owned, dab, tile.mpp, params)
-    area_um2 = nuclei[owned, 0] * (labels.shrink * tile.mpp) ** 2
-    columns = _membrane_columns(rays, params)
-    outline_xy, outline_start = _outlines(x[owned], y[owned], rays, params.step_um / tile.mpp * per_pixel)
+    seen = _look(image, labels, stain, params)
+    owned, x, y = seen.owned, seen.x, seen.y
+    nuclei = seen.nuclei[owned]
+    step_px = params.step_um / tile.mpp * tile.downsample
+    outline_xy, outline_start = _outlines(x, y, seen.rays, step_px)
     return Cells(
-        x=x[owned],
-        y=y[owned],
+        x=x,
+        y=y,
         fragment=np.zeros(len(owned), np.int32),
-        nucleus_area_um2=area_um2.astype(np.float32),
+        nucleus_area_um2=(nuclei[:, 0] * (labels.shrink * tile.mpp) ** 2).astype(np.float32),
         p_tumor=labels.p_tumor[owned].astype(np.float32),
         membrane_class=np.full(len(owned), MembraneClass.UNSCORED, np.int8),
         p_class=np.zeros((len(owned), 4), np.float32),
-        nucleus_od=nuclei[owned, 3].astype(np.float32),
-        nucleus_residual_od=np.round(nuclei[owned, 4], 4).astype(np.float32),
+        nucleus_od=nuclei[:, 3].astype(np.float32),
+        nucleus_residual_od=np.round(nuclei[:, 4], 4).astype(np.float32),
         outline_xy=outline_xy,
         outline_start=outline_start,
-        **columns,
+        **_membrane_columns(seen.rays, params),
     )
 
 
@@ -85,17 +78,35 @@ class Lines:
 
 def find_lines(image: TileImage, labels: TileLabels, stain: Stain, params: MembraneParams = MembraneParams()) -> Lines:
     """Find where on each ray the membrane was measured; parameters as those of `measure_cells`."""
+    seen = _look(image, labels, stain, params)
+    angles = np.arange(params.n_rays) * (2 * np.pi / params.n_rays)
+    step = seen.rays.place * (params.step_um / image.tile.mpp * image.tile.downsample)
+    along = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * step[..., None]
+    return Lines(np.stack([seen.x, seen.y], axis=-1)[:, None] + along, _middle_of_three(seen.rays.height_od))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The cells of a tile as they were looked at."""
+
+    nuclei: Floats
+    """`_nucleus_table` of all nuclei."""
+    owned: NDArray[np.int64]
+    """Rows of those whose center the tile's core holds; below, one row each."""
+    x: Floats
+    y: Floats
+    """Center of the nucleus, level-0 pixels."""
+    rays: Rays
+
+
+def _look(image: TileImage, labels: TileLabels, stain: Stain, params: MembraneParams) -> _Seen:
     tile = image.tile
     _, dab = unmix(image.rgb, stain)
-    nuclei = _nucleus_table(labels.nuclei, len(labels.p_tumor), dab, np.zeros_like(dab), labels.shrink)
-    centers = (nuclei[:, 1:3] + 0.5) * labels.shrink
-    x, y = (_snap(box + centers[:, k] * tile.downsample) for k, box in enumerate((tile.box.x, tile.box.y)))
+    nuclei = _nucleus_table(labels.nuclei, len(labels.p_tumor), dab, unmix_residual(image.rgb, stain), labels.shrink)
+    x = _snap(tile.box.x + (nuclei[:, 1] + 0.5) * labels.shrink * tile.downsample)
+    y = _snap(tile.box.y + (nuclei[:, 2] + 0.5) * labels.shrink * tile.downsample)
     owned = np.flatnonzero((nuclei[:, 0] > 0) & tile.core.contains(x, y))
-    rays = cast_rays(labels, nuclei, owned, dab, tile.mpp, params)
-    angles = np.arange(params.n_rays) * (2 * np.pi / params.n_rays)
-    step = rays.place * (params.step_um / tile.mpp * tile.downsample)
-    along = np.stack([np.cos(angles), np.sin(angles)], axis=-1) * step[..., None]
-    return Lines(np.stack([x[owned], y[owned]], axis=-1)[:, None] + along, _middle_of_three(rays.height_od))
+    return _Seen(nuclei, owned, x[owned], y[owned], cast_rays(labels, nuclei, owned, dab, tile.mpp, params))
 
 
 def _snap(values: Floats) -> Floats:
@@ -214,13 +225,9 @@ def find_pattern(completeness: Floats, arc: Floats, params: MembraneParams) -> N
 
 def _outlines(x: Floats, y: Floats, rays: Rays, step_px: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Outlines through the ends of every third ray, level-0 pixels: 16 corners a cell; a step is `step_px` of them."""
-    reach = (rays.border[:, ::_RAYS_A_CORNER] + 0.5) * step_px
+    reach = (rays.border[:, ::RAYS_A_CORNER] + 0.5) * step_px
     angles = np.arange(reach.shape[1]) * (2 * np.pi / reach.shape[1])
     corner_x = x[:, None] + reach * np.cos(angles)
     corner_y = y[:, None] + reach * np.sin(angles)
     corners = np.round(np.stack([corner_x, corner_y], axis=-1) * 8) / 8
     return corners.reshape(-1, 2).astype(np.float32), np.arange(len(x) + 1, dtype=np.int64) * reach.shape[1]
-
-
-_RAYS_A_CORNER = 3
-"""Sixteen corners keep the outlines of a million cells small; a circle's area is right within 3 %."""

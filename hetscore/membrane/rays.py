@@ -41,14 +41,14 @@ class _Window(NamedTuple):
 
     inside: int
     outside: int
-    near: int
-    far: int
+    side: int
     reach: int
     band: int
     """Fewest samples of cytoplasm, over all rays, that make a baseline."""
     widest: float
     width_rays: int
     stained_od: float
+    plateau: float
 
 
 def cast_rays(
@@ -79,11 +79,11 @@ def cast_rays(
     angles = np.arange(params.n_rays) * (2 * np.pi / params.n_rays)
     directions = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (params.step_um / mpp)
     centers = (nuclei[owned, 1:3] + 0.5) * labels.shrink - 0.5
-    lengths = params.inside_um, params.outside_um, params.near_um, params.far_um, params.reach_um
-    inside, outside, near, far, reach = (round(v / params.step_um) for v in lengths)
+    lengths = params.inside_um, params.outside_um, params.side_um, params.reach_um
+    inside, outside, side, reach = (round(v / params.step_um) for v in lengths)
     band = round(params.min_band_um / params.step_um * params.n_rays)
     widest, least = params.max_width_um / params.step_um, params.min_width_rays
-    window = _Window(inside, outside, near, far, reach, band, widest, least, params.stained_od)
+    window = _Window(inside, outside, side, reach, band, widest, least, params.stained_od, params.plateau)
     baseline = nuclei[owned, 3]
     height, place, border, width = _walk(
         dab, labels.nuclei, labels.cells, labels.shrink, owned + 1, centers, directions, baseline, window
@@ -124,7 +124,8 @@ def _walk(
     places = np.zeros((n, n_rays))
     ends = np.zeros((n_rays, 3), np.int64)  # last step in the nucleus, step of the peak, first step not yet sampled
     pool = np.empty(n_rays * (window.reach + 1))
-    beyond = max(window.far + 1, int(window.widest) + 4)
+    seen = window.side + window.side // 2 + 1  # past the end of the search: half a side to its middle, and a side
+    beyond = max(seen, int(window.widest) + 4)
     profiles = np.empty((n_rays, window.reach + window.outside + beyond))
     for c in range(n):
         used = 0
@@ -141,7 +142,7 @@ def _walk(
                     last_nucleus = step
             stop = last_cell + window.outside
             profile = profiles[r]
-            for step in range(stop + window.far + 1):
+            for step in range(stop + seen):
                 profile[step] = _sample(dab, centers[c, 0] + step * dx, centers[c, 1] + step * dy)
             for step in range(last_nucleus + 1, last_cell - window.inside + 1):
                 pool[used] = profile[step]
@@ -151,9 +152,10 @@ def _walk(
                 value = (profile[step - 1] + profile[step] + profile[step + 1]) / 3
                 if value > best:
                     best, place = value, step
-            height[c, r], border[c, r] = best - _darker_side(profile, place, window.near, window.far), last_cell
-            places[c, r] = place
-            ends[r, 0], ends[r, 1], ends[r, 2] = last_nucleus, place, stop + window.far + 1
+            places[c, r] = _middle(profile, place, window.plateau * best, stop + window.side // 2)
+            height[c, r] = best - _darker_side(profile, int(places[c, r]), window.side)
+            border[c, r] = last_cell
+            ends[r, 0], ends[r, 1], ends[r, 2] = last_nucleus, place, stop + seen
         if used >= window.band:
             baseline[c] = np.median(pool[:used])
         width[c] = _median_width(dab, profiles, ends, centers[c], directions, height[c], baseline[c], window)
@@ -161,13 +163,24 @@ def _walk(
 
 
 @njit(cache=True, nogil=True)
-def _darker_side(profile: Floats, place: int, near: int, far: int) -> float:
-    """Least density on each side of the line, `near` to `far` steps away, and of these two the greater.
+def _middle(profile: Floats, place: int, least: float, end: int) -> int:
+    """Find the middle of the flat top around `place`: of what keeps `least`, from the center out to `end`."""
+    first, last = place, place
+    while least > 0 and first > 1 and profile[first - 1] >= least:
+        first -= 1
+    while least > 0 and last < end and profile[last + 1] >= least:
+        last += 1
+    return (first + last) // 2
 
-    The center of the nucleus ends the inner side; a line nearer than `near` has that center as its inner side.
+
+@njit(cache=True, nogil=True)
+def _darker_side(profile: Floats, place: int, side: int) -> float:
+    """Least density within `side` steps on each side of the line, and of these two the greater.
+
+    The center of the nucleus ends the inner side.
     """
-    inner, outer = profile[max(0, place - near)], profile[place + near]
-    for step in range(near + 1, far + 1):
+    inner, outer = profile[place], profile[place]
+    for step in range(1, side + 1):
         inner, outer = min(inner, profile[max(0, place - step)]), min(outer, profile[place + step])
     return float(max(inner, outer))
 

@@ -24,12 +24,15 @@ from hetscore.domain import (
     Her2Score,
     Sensitivity,
     SlideResult,
+    StainEstimate,
 )
 from hetscore.flags import FLAGS
 from hetscore.report.document import (
     AREA_DECIMALS,
+    DEGREE_DECIMALS,
     INDEX_DECIMALS,
     MPP_DECIMALS,
+    OD_DECIMALS,
     POSITION_DECIMALS,
     SCHEMA_NAME,
     CaseDocument,
@@ -48,6 +51,7 @@ from hetscore.report.document import (
     Row,
     SensitivityRecord,
     SlideRecord,
+    StainRecord,
 )
 from hetscore.report.reading import read_validated
 
@@ -145,12 +149,14 @@ def _heterogeneity(score: CaseScore) -> Heterogeneity:
     indices = score.indices
     return Heterogeneity(
         pattern=None if score.pattern is None else _row("homo-hetero", score.pattern),
-        indices=None if indices is None else IndexRecord(**{k: _index(v) for k, v in asdict(indices).items()}),
+        indices=None
+        if indices is None
+        else IndexRecord(**{k: _rounded(v, INDEX_DECIMALS) for k, v in asdict(indices).items()}),
     )
 
 
-def _index(value: float | None) -> float | None:
-    return None if value is None else round(value, INDEX_DECIMALS)
+def _rounded(value: float | None, decimals: int) -> float | None:
+    return None if value is None else round(value, decimals)
 
 
 def _label(score: Her2Score | None) -> Any:  # noqa: ANN401 - Her2Score.label is a str; the record checks which
@@ -292,7 +298,27 @@ def _slide(slide: SlideResult) -> SlideRecord:
         reader=info.reader,
         width=info.width,
         height=info.height,
+        stain=None if slide.stain is None else _stain(slide.stain),
     )
+
+
+def _stain(found: StainEstimate) -> StainRecord:
+    return StainRecord(
+        hematoxylin=_direction(found.hematoxylin),
+        dab=_direction(found.dab),
+        hematoxylin_degrees=_rounded(found.hematoxylin_degrees, DEGREE_DECIMALS),
+        dab_degrees=_rounded(found.dab_degrees, DEGREE_DECIMALS),
+        residual_od=_rounded(found.residual_od, OD_DECIMALS),
+        pixels=found.n_pixels,
+    )
+
+
+def _direction(vector: tuple[float, float, float] | None) -> tuple[float, float, float] | None:
+    """Round a stain vector as model cards give it, so that it can be copied into one."""
+    if vector is None:
+        return None
+    red, green, blue = (round(part, 3) for part in vector)
+    return red, green, blue
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - settings hold any plain Python value

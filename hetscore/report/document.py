@@ -20,6 +20,8 @@ MPP_DECIMALS = 6
 """Microns: 1e-6 um over a slide of 1e5 pixels is a tenth of a micron."""
 OD_DECIMALS = 4
 """Of optical density: one gray level of 256 is 0.002 or more."""
+DEGREE_DECIMALS = 1
+"""Of an angle between colors: the noise of a slide moves it by more."""
 WIDTH_DECIMALS = 2
 """Microns: a pixel is 0.25 um."""
 INDEX_DECIMALS = 4
@@ -184,6 +186,23 @@ class CoverageRecord(_Record):
     dropped_pieces: dict[str, Count] = Field(description="Pieces not taken for fragments, by reason.")
 
 
+class StainRecord(_Record):
+    """The colors of the stains on a slide, as its own pixels show them; nothing was measured with them."""
+
+    hematoxylin: tuple[float, float, float] | None = Field(
+        description="Direction in optical density (red, green, blue), length 1; null where too few pixels tell."
+    )
+    dab: tuple[float, float, float] | None
+    hematoxylin_degrees: Annotated[float, Field(ge=0, le=180)] | None = Field(
+        description="Angle between that direction and the model's."
+    )
+    dab_degrees: Annotated[float, Field(ge=0, le=180)] | None
+    residual_od: Annotated[float, Field(ge=0)] | None = Field(
+        description="Median density of tissue that neither stain of the model explains; null without tissue."
+    )
+    pixels: Count = Field(description="Pixels of tissue looked at.")
+
+
 class SlideRecord(_Record):
     """One slide read for the case."""
 
@@ -194,6 +213,7 @@ class SlideRecord(_Record):
     reader: str
     width: Count = Field(description="Level-0 pixels.")
     height: Count = Field(description="Level-0 pixels.")
+    stain: StainRecord | None = Field(default=None, description="Null where the slide was not analyzed.")
 
 
 class ModelRecord(_Record):

@@ -176,7 +176,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": _number, "css": css_color, "share": _share}
+    environment.filters |= {"number": _number, "css": css_color, "share": _share, "degrees": _degrees}
     environment.globals |= {"bars": class_bars, "verdict": fragment_verdict}
     return environment
 
@@ -184,6 +184,11 @@ def _environment() -> Environment:
 def _number(value: float | None, decimals: int = 0) -> str:
     """Write a number for people: thousands apart, an en dash where there is none."""
     return "\N{EN DASH}" if value is None else f"{value:,.{decimals}f}"
+
+
+def _degrees(value: float | None) -> str:
+    """Write an angle; where there is none, too few pixels told it."""
+    return "not seen" if value is None else f"{value:.1f}°"
 
 
 def _share(part: float, whole: float) -> str:

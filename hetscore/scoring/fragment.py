@@ -50,6 +50,41 @@ class FragmentParams:
 
 
 @dataclass(frozen=True)
+class TumorLinks:
+    """Who touches whom among some tumor cells, kept for scoring the same cells again under other classes."""
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    """Of the tumor cells in reading order, level-0 pixels: the links hold for these places and no others."""
+    edges: Edges
+
+    def fit(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+        """Tell whether the tumor cells are the same."""
+        return np.array_equal(self.x, x) and np.array_equal(self.y, y)
+
+
+def link_tumor(cells: Cells, mpp: float, params: FragmentParams = FragmentParams()) -> TumorLinks:
+    """Link the tumor cells of a fragment once, for `score_fragment` to use more than once.
+
+    Parameters
+    ----------
+    cells : Cells
+        All cells of the fragment and of no other, tumor or not, in any order.
+    mpp : float
+        Microns per level-0 pixel.
+    params : FragmentParams
+        With which the fragment will be scored.
+
+    Returns
+    -------
+    TumorLinks
+        Links between its tumor cells.
+    """
+    tumor = _find_tumor(cells, mpp, params, None)
+    return TumorLinks(tumor.x, tumor.y, tumor.edges)
+
+
+@dataclass(frozen=True)
 class _Tumor:
     """The tumor cells of a fragment in reading order, and who touches whom."""
 
@@ -65,7 +100,13 @@ class _Tumor:
 
 
 def score_fragment(
-    fragment: Fragment, cells: Cells, mpp: float, guideline: Guideline, params: FragmentParams = FragmentParams()
+    fragment: Fragment,
+    cells: Cells,
+    mpp: float,
+    guideline: Guideline,
+    params: FragmentParams = FragmentParams(),
+    *,
+    links: TumorLinks | None = None,
 ) -> FragmentScore:
     """Score one fragment.
 
@@ -81,13 +122,16 @@ def score_fragment(
         The table to read.
     params : FragmentParams
         What can be judged.
+    links : TumorLinks, optional
+        Of `link_tumor` with the same `mpp` and `params`. Used where the tumor cells are still the same, else found
+        anew: they save time and never change the score.
 
     Returns
     -------
     FragmentScore
         With `score` None where the fragment is not assessable; `decision` then tells why.
     """
-    tumor = _find_tumor(cells, mpp, params)
+    tumor = _find_tumor(cells, mpp, params, links)
     counts = _count_classes(tumor)
     clusters = _measure_clusters(tumor)
     negative = _label_negative(tumor)
@@ -124,7 +168,7 @@ def score_fragment(
     )
 
 
-def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
+def _find_tumor(cells: Cells, mpp: float, params: FragmentParams, links: TumorLinks | None) -> _Tumor:
     """Take the tumor cells, in reading order whatever the order of `cells`, and link them."""
     rows = np.flatnonzero(cells.is_tumor)
     rows = rows[_reading_order(cells.x[rows], cells.y[rows], cells.membrane_class[rows])]
@@ -134,7 +178,7 @@ def _find_tumor(cells: Cells, mpp: float, params: FragmentParams) -> _Tumor:
         y=y,
         radius=np.sqrt(cells.nucleus_area_um2[rows].astype(np.float64) / np.pi) / mpp,
         membrane_class=cells.membrane_class[rows],
-        edges=link_cells(x * mpp, y * mpp, params.clusters),
+        edges=links.edges if links is not None and links.fit(x, y) else link_cells(x * mpp, y * mpp, params.clusters),
     )
 
 

@@ -153,6 +153,39 @@ class TestDensity:
         assert (cells.membrane_od < 0.05).all()
         assert (cells.membrane_completeness == 0).all()
 
+    @pytest.mark.parametrize("width", [2.6, 3.3, 3.7])
+    @pytest.mark.parametrize("mpp", [0.25, 0.5])
+    def test_the_widest_lines_are_no_haze(self, width: float, mpp: float) -> None:
+        """A line up to the widest that occur keeps its density and its ring, though its top is flat."""
+        cells = _measure(DrawnCell(od=0.9, width=width), mpp=mpp)
+        assert cells.membrane_od[0] == pytest.approx(0.9, rel=0.05)
+        assert _pattern(cells) is MembranePattern.COMPLETE
+
+    @pytest.mark.parametrize("apart", [1.6, 2.25, 3.0])
+    def test_a_wall_beside_it_is_no_haze(self, apart: float) -> None:
+        """Of two rings, one outside the other and less than their width free between, the inner is read as strong."""
+        ring = DrawnCell(od=0.9, width=1.2)
+        wall = DrawnCell(od=0.9, width=1.2, radius=ring.radius + apart)
+        dab = np.maximum(_dab(ring, (128, 128), 0.25), _dab(wall, (128, 128), 0.25))
+        _, labels = _draw(ring)
+        image = make_tile(paint(np.zeros(dab.shape), dab), mpp=0.25)
+        assert measure_cells(image, labels, STAIN).membrane_od[0] >= 0.6 * 0.9
+
+    def test_the_side_reaches_as_far_as_it_says(self) -> None:
+        """A line that runs on into brown ground is a wide line as far as 2.5 um around its middle, and then haze."""
+        for ground, is_seen in ((2.0, True), (5.0, False)):
+            ring, half = DrawnCell(od=0.6, width=1.0), DrawnCell().radius + 0.5
+            away = _distance_um(ring, (128, 128), 0.25)
+            dab = np.maximum(_dab(ring, (128, 128), 0.25), 0.6 * ((away > half) & (away < half + ground)))
+            _, labels = _draw(ring)
+            found = measure_cells(make_tile(paint(np.zeros(dab.shape), dab), mpp=0.25), labels, STAIN).membrane_od[0]
+            assert (found > 0.5) == is_seen
+
+    @pytest.mark.parametrize(("od", "is_stained"), [(0.07, False), (0.09, True)])
+    def test_stained_is_what_stands_out_by_eight_hundredths(self, od: float, is_stained: bool) -> None:
+        """A line of 0.07 above its sides is none, one of 0.09 is a ring."""
+        assert (_measure(DrawnCell(od=od, width=2.0)).membrane_completeness[0] > 0.9) == is_stained
+
     def test_a_single_odd_ray_is_no_membrane(self) -> None:
         """A brown speck on the border, less than two rays wide, counts for nothing."""
         assert _measure(DrawnCell(stained=((88.0, 92.0),))).membrane_completeness[0] == 0
@@ -480,3 +513,18 @@ class TestFindLines:
         image, labels = _draw(DrawnCell(x=9), DrawnCell(x=23))
         cells, lines = measure_cells(image, labels, STAIN), find_lines(image, labels, STAIN)
         np.testing.assert_allclose(lines.xy.mean(axis=1)[:, 0], cells.x, atol=1.0)
+
+
+class TestParams:
+    """Lengths that do not go together are refused, not used."""
+
+    @pytest.mark.parametrize("n_rays", [0, 4, 40, 45, 49])
+    def test_rays_make_whole_outlines(self, n_rays: int) -> None:
+        """Every third ray is a corner, and half the rays are a number."""
+        with pytest.raises(ValueError, match=f"n_rays {n_rays}; expected an even multiple of 3"):
+            MembraneParams(n_rays=n_rays)
+
+    def test_no_ray_sees_farther_than_tiles_are_read(self) -> None:
+        """Else a cell would depend on the tile it lies in."""
+        with pytest.raises(ValueError, match="more than"):
+            MembraneParams(side_um=20.0)

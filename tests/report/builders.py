@@ -36,6 +36,7 @@ from hetscore.domain import (
     Sensitivity,
     SlideInfo,
     SlideResult,
+    StainEstimate,
     Thumbnail,
 )
 from hetscore.geometry import Box
@@ -224,6 +225,7 @@ def small_slide() -> SlideResult:
         dropped={"speck": 3},
         failed_tiles=(),
         flags=("dropped-specks",),
+        stain=StainEstimate((0.64, 0.63, 0.44), None, 0.54321, None, 0.00456, 1234),
     )
 
 

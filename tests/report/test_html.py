@@ -264,3 +264,16 @@ def test_slides_are_named_where_there_are_several(tmp_path: Path) -> None:
     assert "x y Slide" in found.text
     assert "x y Slide" not in page(small_result(), tmp_path).text
     assert len([tag for tag, _ in found.tags if tag == "img"]) == 3
+
+
+def test_the_colors_of_each_slide_are_told(tmp_path: Path) -> None:
+    """How far each stain lies from the model's, that one was not seen, and what neither explains."""
+    text = page(small_result(), tmp_path).text
+    assert "hematoxylin 0.5°, DAB not seen; unexplained by either 0.005" in text
+
+
+def test_a_slide_that_was_not_analyzed_has_no_colors(tmp_path: Path) -> None:
+    """Nothing is said where nothing was estimated."""
+    result = small_result()
+    refused = replace(result, slides=tuple(replace(slide, stain=None) for slide in result.slides))
+    assert "Colors against the model" not in page(refused, tmp_path).text

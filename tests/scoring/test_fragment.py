@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from hetscore.domain import Cells, FragmentScore, Her2Score, empty_cells, join_cells
 from hetscore.geometry import Box
-from hetscore.scoring.fragment import FragmentParams, score_fragment
+from hetscore.scoring.fragment import FragmentParams, link_tumor, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
 from tests.scoring.builders import ANY_SIZE, MPP, draw_cells, make_cells, make_fragment, score_picture
 
@@ -202,6 +203,18 @@ class TestLaws:
         assert all(a >= b for a, b in zip(after.largest_cluster, before.largest_cluster, strict=True))
         if before.score is not None and after.score is not None:
             assert after.score >= before.score
+
+    @given(lattices(), lattices(), st.randoms(use_true_random=False))
+    def test_known_links_never_change_the_score(self, cells: Cells, others: Cells, random: Random) -> None:
+        """Neither the links of the same cells under other classes and in another order, nor those of other cells."""
+        order = random.sample(range(len(cells)), len(cells))
+        same = cells.with_columns(membrane_class=cells.membrane_class[::-1].copy()).take(np.array(order, np.intp))
+        expected = _score(cells)
+
+        for linked in (same, others):
+            known = link_tumor(linked, MPP, ANY_SIZE)
+            found = score_fragment(make_fragment(), cells, MPP, GUIDELINES["gastric-biopsy"], ANY_SIZE, links=known)
+            assert found == expected
 
     @given(lattices())
     def test_the_parts_add_up(self, cells: Cells) -> None:

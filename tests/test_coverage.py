@@ -1,0 +1,56 @@
+"""Where the tissue went: areas counted by eye on a thumbnail of 4 x 6 pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hetscore.coverage import mark_failed, measure_coverage
+from hetscore.domain import Fragment, Fragments, Tile, TissueMask
+from hetscore.geometry import Box
+
+SLIDE = Path("slide.tif").name
+LABELS = np.array([[1, 1, 0, 2, 2, 2], [1, 1, 0, 2, 2, 2], [0] * 6, [0] * 6], np.int32)
+"""Two fragments of 4 and 6 pixels, each of a square millimeter."""
+
+
+def fragments() -> Fragments:
+    """Make the two fragments, at 10 level-0 pixels a pixel."""
+    items = tuple(Fragment(i, SLIDE, (), Box(0, 0, 60, 40), area) for i, area in ((1, 4.0), (2, 6.0)))
+    return Fragments(items, LABELS, downsample=10, mpp=1000.0, dropped={})
+
+
+def tissue() -> TissueMask:
+    """Make their tissue, and two pixels of it that were taken out."""
+    out = np.zeros(LABELS.shape, bool)
+    out[3, :2] = True
+    return TissueMask(LABELS > 0, 10, 1000.0, {"opaque-particles": out, "pen": np.zeros_like(out)})
+
+
+def tile(x: int, y: int, width: int, height: int) -> Tile:
+    """Make a tile that owns a box."""
+    return Tile(0, Box(0, 0, 60, 40), Box(x, y, width, height), 1, 0.25)
+
+
+def test_all_was_analyzed() -> None:
+    """Nothing failed: 10 mm2 of fragments, and 2 taken out for the one reason that took any."""
+    found = measure_coverage(tissue(), fragments(), [])
+    assert (found.analysed_mm2, found.failed_mm2) == pytest.approx((10.0, 0.0))
+    assert found.excluded_mm2 == pytest.approx({"opaque-particles": 2.0})
+    assert found.tissue_mm2 == pytest.approx(12.0)
+
+
+def test_a_lost_tile_is_lost_tissue() -> None:
+    """A core over the right half of fragment 1 and the glass beside it takes 2 mm2; two over one place take it once."""
+    lost = tile(10, 0, 20, 40)
+    found = measure_coverage(tissue(), fragments(), [lost, lost])
+    assert (found.analysed_mm2, found.failed_mm2) == pytest.approx((8.0, 2.0))
+    assert found.tissue_mm2 == pytest.approx(12.0)
+
+
+def test_each_fragment_knows_its_lost_tiles() -> None:
+    """A tile over both counts for both, one over glass for none."""
+    marked = mark_failed(fragments(), [tile(10, 0, 30, 10), tile(40, 10, 20, 10), tile(0, 30, 60, 10)])
+    assert [f.n_failed_tiles for f in marked] == [1, 2]
