@@ -63,10 +63,17 @@ class Job:
     without: frozenset[str] = frozenset()
     region_share: float = 0.0
 
+    def folder_of(self, stage: str) -> str:
+        """Name the folder of a stage: an ablation has its own, so that it never goes on with another recipe's run."""
+        parts = [*(f"no-{name}" for name in sorted(self.without)), *([f"regions-{self.region_share:g}"] if
+                 self.region_share else [])]  # fmt: skip
+        return "-".join([stage, *parts])
+
 
 def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str] = ()) -> None:
     """Run or go on with a stage, and judge it on the images left out, on all if none are, and on phantoms."""
     is_real = stage in FOLDS or stage == "final"
+    before = job.runs / "phantoms" if not job.without & set(MAPS) else job.runs / job.folder_of("phantoms")
     sets = PHANTOMS_SMALL if stage == "small" else PHANTOMS
     phantoms = read_phantoms(sets, job.cache, job.processes)
     tests = read_phantoms(HELD_OUT_PHANTOMS, job.cache, job.processes) if stage != "small" else phantoms
@@ -89,8 +96,8 @@ def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str]
         NetworkConfig(),
         replace(params, loss_weights=_loss_weights(params, job.without)),
         [*learned, Lesson(phantoms, rest)],
-        job.runs / stage,
-        first=job.runs / "phantoms" / "state.pt" if is_real else None,
+        job.runs / job.folder_of(stage),
+        first=before / "state.pt" if is_real else None,
         device=job.device,
         workers=job.workers,
         report=tell,
@@ -157,6 +164,8 @@ def main() -> None:
     if given.stage == "small":
         run_small(job)
         return
+    if given.stage in ("all", "export") and (without or given.regions):
+        parser.error("an ablation is no model; expected --without and --regions with a stage but all and export")
     if given.data is None and given.stage != "phantoms":
         parser.error("--data is missing; expected the folder of the real images")
     _run(job, given.stage, given.name)

@@ -87,10 +87,15 @@ def judge_regions(
     segmenter = NetworkSegmenter(model, TumorCalibration(1.0, 0.0), replace(params, device=choice))
     for region, example in zip(regions, read_regions(data, regions), strict=True):
         nuclei, _, logit = find_cells(segmenter.predict(example.rgb, example.white), MPP, params)
-        column, row = measure(nuclei, len(logit))[:, 1:].astype(int).T
-        height, width = example.known.shape
-        inside = paint([region], example.box, (height, width)) == region.kind
-        yield JudgedRegion(region, float(inside.sum()) * (MPP / 1000) ** 2, logit[inside[row, column]])
+        yield within(region, example, measure(nuclei, len(logit))[:, 1:], logit)
+
+
+def within(region: Region, example: Example, centers: Floats, logit: Floats) -> JudgedRegion:
+    """Take the nuclei whose centers, pixels of the example, lie in the region."""
+    height, width = example.known.shape
+    inside = paint([region], example.box, (height, width)) == region.kind
+    column, row = centers.astype(int).T
+    return JudgedRegion(region, float(inside.sum()) * (MPP / 1000) ** 2, logit[inside[row, column]])
 
 
 def report_regions(judged: Sequence[JudgedRegion]) -> str:

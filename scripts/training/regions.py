@@ -59,13 +59,19 @@ def load_regions(path: Path = REGIONS_FILE) -> list[Region]:
 
 
 def _region(path: Path, number: int, row: dict[str, str]) -> Region:
-    polygon = shapely.from_wkt(row["polygon"], on_invalid="ignore")
-    if row["kind"] not in KINDS or not isinstance(polygon, shapely.Polygon) or not polygon.is_valid:
+    polygon = shapely.from_wkt(row.get("polygon") or "", on_invalid="ignore")
+    try:
+        mpp = float(row.get("mpp") or "")
+    except ValueError:
+        mpp = 0.0
+    is_whole = isinstance(polygon, shapely.Polygon) and polygon.is_valid and not polygon.interiors
+    if row.get("kind") not in KINDS or not is_whole or not mpp > 0:
         raise UsageError(
-            f"{path}, row {number}: kind {row['kind']!r}, polygon {row['polygon'][:40]!r}; "
-            f"expected one of {', '.join(KINDS)} and a valid polygon as WKT"
+            f"{path}, row {number}: mpp {row.get('mpp')!r}, kind {row.get('kind')!r}, polygon "
+            f"{(row.get('polygon') or '')[:40]!r}; expected microns per pixel, one of {', '.join(KINDS)}, and a valid "
+            "polygon without holes as WKT. Correct the row."
         )
-    return Region(row["image"], float(row["mpp"]), KINDS[row["kind"]], row["tissue"], polygon)
+    return Region(row["image"], mpp, KINDS[row["kind"]], row["tissue"], polygon)
 
 
 def read_regions(data: Path, regions: Sequence[Region]) -> list[Example]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from hetscore.segmenters.network import CENTER, NUCLEUS
+from hetscore.segmenters.network import TUMOR as TUMOR_MAP
 from scripts.training.augment import DAB, HEMATOXYLIN, AugmentParams, cut_patch, stain_anew
-from scripts.training.examples import OTHER, TUMOR, Example
+from scripts.training.examples import NOT_READ, OTHER, TUMOR, Example
 from scripts.training.targets import TargetParams
 
 SIDE = 96
@@ -73,3 +74,25 @@ def test_compression_keeps_density_but_for_its_blocks() -> None:
     params = replace(AugmentParams(), stained=0, blurred=0, sharpened=0, noise_od=0, compressed=1, quality=(90, 91))
     density = np.full((16, 16, 3), (0.1, 0.3, 0.6), np.float32)
     np.testing.assert_allclose(stain_anew(density, np.random.default_rng(1), params), density, atol=0.03)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_painted_tissue_moves_with_the_picture(seed: int) -> None:
+    """Where the picture was painted dark as tumor, and nowhere else, tumor is asked for, with the weight of regions."""
+    rgb = np.full((200, 180, 3), 235, np.uint8)
+    tissue = np.full((200, 180), NOT_READ, np.int8)
+    for box, kind, color in (((20, 90, 20, 160), TUMOR, (90, 80, 140)), ((110, 180, 20, 160), OTHER, (200, 190, 210))):
+        rgb[box[0] : box[1], box[2] : box[3]], tissue[box[0] : box[1], box[2] : box[3]] = color, kind
+    nothing = np.zeros((0, 2), np.float32), np.zeros(0, np.int8), np.zeros((200, 180), bool)
+    example = Example("painted", "g", rgb, (235.0, 235.0, 235.0), *nothing, tissue=tissue)
+    params = AugmentParams(side_px=SIDE, stained=0, blurred=0, sharpened=0, noise_od=0, compressed=0)
+    patch = cut_patch(example, np.random.default_rng(seed), params, TargetParams())
+    asked, density = patch.target.weights[TUMOR_MAP], patch.density[0]
+    assert set(np.unique(asked)) <= {np.float32(0), np.float32(TargetParams().far_weight)}
+    assert (asked > 0).any()
+    is_tumor, is_other = (
+        (asked > 0) & (patch.target.maps[TUMOR_MAP] > 0),
+        (asked > 0) & (patch.target.maps[TUMOR_MAP] == 0),
+    )
+    for where, is_right in ((is_tumor, density > 0.3), (is_other, (density > 0.03) & (density < 0.3))):
+        assert not where.any() or is_right[where].mean() > 0.97

@@ -28,20 +28,23 @@ def test_the_shipped_regions_are_of_known_images(shared_data: Callable[[str], Pa
 
 
 @pytest.mark.parametrize(
-    ("kind", "polygon"),
+    ("mpp", "kind", "polygon"),
     [
-        ("tumour", "POLYGON((0 0, 9 0, 9 9, 0 0))"),
-        ("tumor", "POINT(1 1)"),
-        ("other", "0 0, 9 0, 9 9"),
-        ("other", "POLYGON((0 0, 9 9, 9 0, 0 9, 0 0))"),
+        ("0.25", "tumour", "POLYGON((0 0, 9 0, 9 9, 0 0))"),
+        ("0.25", "tumor", "POINT(1 1)"),
+        ("0.25", "other", "0 0, 9 0, 9 9"),
+        ("0.25", "other", "POLYGON((0 0, 9 9, 9 0, 0 9, 0 0))"),
+        ("0.25", "other", "POLYGON((0 0, 9 0, 9 9, 0 9, 0 0), (2 2, 4 2, 4 4, 2 2))"),
+        ("", "tumor", "POLYGON((0 0, 9 0, 9 9, 0 0))"),
+        ("-1", "tumor", "POLYGON((0 0, 9 0, 9 9, 0 0))"),
     ],
 )
-def test_a_bad_row_is_named(tmp_path: Path, kind: str, polygon: str) -> None:
-    """An unknown kind, a polygon that is none or crosses itself: the message has the row and what was expected."""
+def test_a_bad_row_is_named(tmp_path: Path, mpp: str, kind: str, polygon: str) -> None:
+    """No scale, an unknown kind, a polygon that is none, crosses itself or has a hole: row, expectation, remedy."""
     path = tmp_path / "regions.csv"
     good = 'a,0.25,tumor,t,"POLYGON((0 0, 9 0, 9 9, 0 0))"'
-    path.write_text(f'image,mpp,kind,tissue,polygon\n{good}\nb,0.25,{kind},t,"{polygon}"\n', encoding="utf-8")
-    with pytest.raises(UsageError, match=r"regions\.csv, row 3: .*expected one of other, tumor and a valid polygon"):
+    path.write_text(f'image,mpp,kind,tissue,polygon\n{good}\nb,{mpp},{kind},t,"{polygon}"\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"regions\.csv, row 3: .*expected microns per pixel, .* Correct the row\."):
         load_regions(path)
 
 
