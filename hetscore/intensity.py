@@ -27,10 +27,9 @@ MIN_CELLS = 50
 5th percentile 0.12, median 0.23), so the median of 50 has a standard error of 1.25 * 0.4 / sqrt(50), 7 %."""
 MIN_SCORES = 2
 """Fewest scores of 1+ or more: one alone fits any scale, and nothing tells whether it was scored right."""
-SCALE_RANGE = (0.5, 2.0)
-"""Scales that a drift of the stain can explain. Neighboring classes of the shipped models lie a factor of 2.3 to 3.3
-apart: a larger scale is what controls give whose scores are all wrong by one, or another assay."""
 SCHEMA = "hetscore/intensity/1"
+_MARK = "# Written by `hetscore calibrate intensity`"
+"""What a calibration begins with, so that no other file is replaced by one."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +60,16 @@ class ModelScale:
         upper = math.sqrt(od[score] * od[score + 1])
         return (math.sqrt(od[score - 1] * od[score]) if score else -math.inf), upper
 
+    @property
+    def drift_range(self) -> tuple[float, float]:
+        """Scales that a drift of the stain explains: up to half the step between the closest classes, as a ratio.
+
+        Where the scores are all wrong by one, the scale is off by a whole step or more, and lies outside unless the
+        stain drifts by more than half a step the other way. The shipped models allow a factor of 1.4 or more.
+        """
+        half = math.sqrt(min(high / low for low, high in pairwise(self.reference_od)))
+        return 1 / half, half
+
 
 @dataclass(frozen=True)
 class Control:
@@ -84,7 +93,8 @@ class Control:
     def __post_init__(self) -> None:
         """Refuse what no measurement gives."""
         if self.n_cells < 0 or (self.median_od is None) != (self.n_cells == 0):
-            raise ValueError(f"{self.slide}: {self.n_cells} cells and a median of {self.median_od}")
+            expected = "expected a median if there are cells, and none without"
+            raise ValueError(f"{self.slide}: {self.n_cells} cells and a median of {self.median_od}; {expected}")
         if self.median_od is not None and not math.isfinite(self.median_od):
             raise ValueError(f"{self.slide}: a median of {self.median_od}; expected a finite number")
 
@@ -140,12 +150,12 @@ def fit_intensity(name: str, controls: Sequence[Control], scale: ModelScale) -> 
     The scale is the geometric mean, over the controls of 1+ or more, of site median over reference median: by the
     Beer-Lambert law more or less DAB multiplies every density alike. Controls of 0 have no DAB to compare and are only
     checked. A control without a positive median does not enter; where none is left the scale is 1, and there is a
-    problem. Every control must lie in its place (`ModelScale.place`) after scaling, and no control of a lower score at
-    or above one of a higher score.
+    problem. The scale must be one that a drift explains (`ModelScale.drift_range`). Every control must lie in its place
+    (`ModelScale.place`) after scaling, and no control of a lower score at or above one of a higher score.
     """
     logs = [log for control in controls if (log := _log_ratio(control, scale)) is not None]
     dab_scale = round(math.exp(math.fsum(logs) / len(logs)), 4) if logs else 1.0
-    problems = [*_judge_set(controls, dab_scale)]
+    problems = [*_judge_set(controls, dab_scale, scale)]
     problems += [problem for control in controls for problem in judge_control(control, dab_scale, scale)]
     return IntensityCalibration(name, dab_scale, tuple(controls), tuple(problems), scale)
 
@@ -157,16 +167,16 @@ def _log_ratio(control: Control, scale: ModelScale) -> float | None:
     return math.log(control.median_od / scale.reference_od[control.score])
 
 
-def _judge_set(controls: Sequence[Control], dab_scale: float) -> Iterator[str]:
+def _judge_set(controls: Sequence[Control], dab_scale: float, scale: ModelScale) -> Iterator[str]:
     """Say what is wrong with the controls together."""
-    low, high = SCALE_RANGE
+    low, high = scale.drift_range
     measured = sorted((c for c in controls if c.median_od is not None), key=lambda c: c.score)
     scores = sorted({c.score for c in measured if c.score})
     if len(scores) < MIN_SCORES:
         seen = " and ".join(score.label for score in scores) or "none"
         yield f"controls: of the scores from 1+ up, measured is {seen}; expected two or more. Add a control of another."
     if not low <= dab_scale <= high:
-        said = f"DAB scale: {dab_scale:.2f}; expected {low:g} to {high:g}, what a drift of the stain explains"
+        said = f"DAB scale: {dab_scale:.3f}; expected {low:.3f} to {high:.3f}, what a drift of the stain explains"
         yield f"{said}. Check the scores of the controls, the clone and the kit."
     for weaker, stronger in pairwise(_extremes(measured)):
         if (weaker[1].median_od or 0) >= (stronger[0].median_od or 0):
@@ -229,7 +239,7 @@ def write_calibration(calibration: IntensityCalibration, path: Path) -> None:
 def _as_toml(calibration: IntensityCalibration) -> str:
     scale = calibration.scale
     lines = [
-        "# Written by `hetscore calibrate intensity`; do not edit by hand: a file that was changed is refused.",
+        f"{_MARK}; do not edit by hand: a file that was changed is refused.",
         f"schema = {_quote(SCHEMA)}",
         f"hetscore_version = {_quote(__version__)}",
         f"id = {_quote(calibration.id)}",
@@ -253,6 +263,27 @@ def _as_toml(calibration: IntensityCalibration) -> str:
 def _quote(text: str) -> str:
     """Write a TOML string: as in JSON, but for the delete character, which JSON leaves as it is."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def is_calibration(path: Path) -> bool:
+    """Tell whether a file may be replaced by a calibration, as it is one itself.
+
+    Parameters
+    ----------
+    path : Path
+        Any file.
+
+    Returns
+    -------
+    bool
+        True also for one that has failed, was changed by hand below its first words, or is of another version; False
+        where it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_MARK)) == _MARK.encode()
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -307,7 +338,8 @@ def _read_file(path: Path) -> _File:
     try:
         return _FILE.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); {expected}. Check --calibration.") from None
+        remedy = "Check --calibration, or calibration in the settings."
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); {expected}. {remedy}") from None
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise UsageError(f"{path}: {faults}; {expected}. Run it again.") from None

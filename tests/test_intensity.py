@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hetscore.config import models_folder
 from hetscore.domain import Her2Score
 from hetscore.errors import UsageError
 from hetscore.intensity import (
@@ -17,6 +21,7 @@ from hetscore.intensity import (
     IntensityCalibration,
     ModelScale,
     fit_intensity,
+    is_calibration,
     judge_control,
     load_calibration,
     write_calibration,
@@ -24,8 +29,11 @@ from hetscore.intensity import (
 
 REFERENCE = (0.025, 0.1, 0.2, 0.4)
 SCALE = ModelScale("made", "made-1", REFERENCE)
-"""Places: 0 to 0.05, 1+ to 0.141, 2+ to 0.283, 3+ to 0.566."""
+"""Places: 0 to 0.05, 1+ to 0.141, 2+ to 0.283, 3+ to 0.566. Scales: 0.707 to 1.414."""
 ZERO, ONE, TWO, THREE = Her2Score
+CARDS = sorted(models_folder().glob("*/model.toml"))
+"""Of the shipped models."""
+each_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.parent.name)
 
 
 def control(score: Her2Score, median_od: float | None, n_cells: int = 400, slide: str = "") -> Control:
@@ -33,9 +41,15 @@ def control(score: Her2Score, median_od: float | None, n_cells: int = 400, slide
     return Control(slide or f"{int(score)}.tif", score, n_cells if median_od is not None else 0, median_od, 0.25)
 
 
-def site(gain: float) -> tuple[Control, ...]:
+def site(gain: float, reference: Sequence[float] = REFERENCE) -> tuple[Control, ...]:
     """Make one control of each score whose densities are `gain` times those of the model's laboratory."""
-    return tuple(control(score, gain * od) for score, od in zip(Her2Score, REFERENCE, strict=True))
+    return tuple(control(score, gain * od) for score, od in zip(Her2Score, reference, strict=True))
+
+
+def shipped(card: Path) -> ModelScale:
+    """Read the scale of a shipped model, without its weights."""
+    reference = tomllib.loads(card.read_text(encoding="utf-8"))["membrane"]["reference_od"]
+    return ModelScale("made", "made-1", tuple(reference))
 
 
 def fit(*controls: Control) -> IntensityCalibration:
@@ -54,6 +68,11 @@ class TestModelScale:
         """Half way as ratios go; 3+ reaches as far up as down."""
         assert SCALE.place(score) == pytest.approx((low, high), abs=1e-4)
 
+    def test_a_drift_is_less_than_half_a_step(self) -> None:
+        """Of the closest two classes: 4 and 9 times apart, or 2.25 times."""
+        assert ModelScale("made", "made-1", (0.01, 0.09, 0.36, 0.81)).drift_range == pytest.approx((1 / 1.5, 1.5))
+        assert ModelScale("made", "made-1", (0.04, 0.09, 0.36, 1.44)).drift_range == pytest.approx((1 / 1.5, 1.5))
+
     @pytest.mark.parametrize(
         "od", [(0.0, 0.1, 0.2, 0.4), (0.1, 0.1, 0.2, 0.4), (0.4, 0.2, 0.1, 0.02), (0.02, 0.1, 0.2, math.nan)]
     )
@@ -71,7 +90,7 @@ class TestFit:
         found = fit(*site(1.0))
         assert (found.dab_scale, found.problems, found.is_failed) == (1.0, (), False)
 
-    @given(st.floats(0.51, 1.99))
+    @given(st.floats(0.71, 1.41))
     def test_a_gain_of_the_stain_is_the_scale(self, gain: float) -> None:
         """All densities times a gain: that gain is found, and every control is back where it belongs."""
         found = fit(*site(gain))
@@ -110,8 +129,8 @@ class TestProblems:
             ([control(ZERO, 0.02), control(THREE, 0.4)], r"measured is 3\+; expected two or more"),
             ([*site(1.0)[:3], control(THREE, None)], r"3\.tif \(3\+\): 0 tumor cells measured; expected 50 or more"),
             ([*site(1.0)[:3], control(THREE, 0.4, n_cells=49)], r"3\.tif \(3\+\): 49 tumor cells measured"),
-            (site(0.45), "DAB scale: 0.45; expected 0.5 to 2"),
-            (site(2.2), "DAB scale: 2.20; expected 0.5 to 2"),
+            (site(0.7), "DAB scale: 0.700; expected 0.707 to 1.414"),
+            (site(1.42), "DAB scale: 1.420; expected 0.707 to 1.414"),
             (
                 [control(ONE, 0.2), control(TWO, 0.2)],
                 r"2\.tif \(2\+\): median density 0.200; expected more than the 0.200 of 1\.tif \(1\+\)",
@@ -148,17 +167,30 @@ class TestProblems:
         broken = Control("broken.svs", TWO, refusal="broken.svs: not a slide")
         assert judge_control(broken, 1.0, SCALE) == ("broken.svs (2+): broken.svs: not a slide",)
 
+    @each_card
+    @pytest.mark.parametrize("gain", [0.8, 0.85, 1.0, 1.15, 1.25])
     @pytest.mark.parametrize("shift", [-1, 1])
-    def test_scores_all_wrong_by_one_are_no_drift(self, shift: int) -> None:
-        """The references of the shipped models: controls a class off never pass for a stronger or a weaker stain."""
-        shipped = (0.029, 0.097, 0.231, 0.529)
-        wrong = [control(s, shipped[s + shift]) for s in Her2Score if s and 0 <= s + shift <= 3]
-        assert fit_intensity("site", wrong, ModelScale("made", "made-1", shipped)).is_failed
+    def test_scores_all_wrong_by_one_are_no_drift(self, shift: int, gain: float, card: Path) -> None:
+        """Two or more controls a class off never pass for another stain, though the site has a drift of its own."""
+        scale = shipped(card)
+        wrong = [control(s, gain * scale.reference_od[s + shift]) for s in Her2Score if s and s + shift <= 3]
+        for chosen in (some for n in range(2, len(wrong) + 1) for some in combinations(wrong, n)):
+            found = fit_intensity("site", chosen, scale)
+            assert any(problem.startswith("DAB scale: ") for problem in found.problems)
+
+    @each_card
+    @pytest.mark.parametrize("gain", [0.8, 0.85, 1.0, 1.15, 1.25])
+    def test_a_drift_with_right_scores_holds(self, gain: float, card: Path) -> None:
+        """A quarter more or a fifth less is what a calibration is for."""
+        scale = shipped(card)
+        found = fit_intensity("site", site(gain, scale.reference_od), scale)
+        assert found.dab_scale == pytest.approx(gain, abs=1e-4)
+        assert found.problems == ()
 
     def test_impossible_controls(self) -> None:
         """A median without cells, cells without one, and what is no number are slips of a programmer or a file."""
         for n_cells, od in ((0, 0.2), (3, None), (-1, None), (3, math.nan)):
-            with pytest.raises(ValueError, match=r"a\.tif"):
+            with pytest.raises(ValueError, match=r"^a\.tif: .*; expected a "):
                 Control("a.tif", TWO, n_cells, od)
 
 
@@ -214,12 +246,27 @@ class TestFile:
         assert str(caught.value).startswith(f"{path}: ")
         assert told in str(caught.value)
 
+    def test_what_may_be_replaced(self, tmp_path: Path) -> None:
+        """A calibration, failed or broken; no other file, not an empty one either, and no folder."""
+        path = tmp_path / "site.toml"
+        write_calibration(fit(*site(0.3)), path)
+        assert is_calibration(path)
+
+        path.write_text(path.read_text(encoding="utf-8").replace("dab_scale = ", ""), encoding="utf-8")
+        (tmp_path / "notes.txt").write_text("of a slide\n")
+        (tmp_path / "empty.toml").write_text("")
+
+        assert is_calibration(path)
+        assert not any(is_calibration(tmp_path / name) for name in ("notes.txt", "empty.toml", "none.toml", ""))
+
     def test_no_file(self, tmp_path: Path) -> None:
         """Neither a missing file nor a folder nor a slide is a calibration."""
         (tmp_path / "slide.svs").write_bytes(b"II*\x00\xff\xfe")
         for name, told in (("none.toml", "No such file"), ("", "Is a directory"), ("slide.svs", "not valid TOML")):
             with pytest.raises(UsageError, match=told):
                 load_calibration(tmp_path / name)
+        with pytest.raises(UsageError, match=r"Check --calibration, or calibration in the settings\.$"):
+            load_calibration(tmp_path / "none.toml")
 
     def test_a_place_that_cannot_be_written(self, tmp_path: Path) -> None:
         """The system's reason is told."""

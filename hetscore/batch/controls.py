@@ -135,9 +135,12 @@ def _measure(control: ControlInput, run: Run) -> Control:
 def _find_refusal(result: SlideResult) -> str | None:
     """Say why a slide that could be opened is no whole control."""
     blocking = [FLAGS[name].text for name in result.flags if FLAGS[name].severity is Severity.BLOCKING]
+    if blocking:
+        seen = " ".join(blocking).removesuffix(".")
+        return f"{seen}; expected a whole HER2 IHC slide with tissue. Choose another control."
     if result.failed_tiles:
-        blocking.append(f"{len(result.failed_tiles)} of its tiles could not be read. Scan it anew.")
-    return " ".join(blocking) or None
+        return f"{len(result.failed_tiles)} of its tiles could not be read; expected a whole slide. Scan it anew."
+    return None
 
 
 def _read_score(text: str) -> Her2Score:

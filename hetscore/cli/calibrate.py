@@ -50,8 +50,8 @@ def calibrate_intensity(
     given = {"mpp": mpp, "model": model, "network": {"device": device}, "torchscript": {"device": device}}
     settings = replace(load_settings(config, **given), calibration=None)  # controls are measured as they are
     _check_name(name or out.stem)
-    _check_out(out, (controls, *([config] if config else [])))
     slides = read_controls(controls)
+    _check_out(out, (controls, *([config] if config else []), *(control.slide.path for control in slides)))
     with show_progress("controls", len(slides)) as (progress, done):
         run = Run(settings, load_model(settings.model, settings), workers or len(os.sched_getaffinity(0)), progress)
         measured = measure_controls(slides, run, lambda c: done(f"{c.name}: {c.n_cells} tumor cells"))
@@ -71,16 +71,21 @@ def _check_name(name: str) -> None:
 
 
 def _check_out(out: Path, inputs: tuple[Path, ...]) -> None:
-    """Refuse, before anything is measured, a file that could not be written or that is read."""
+    """Refuse, before anything is measured, a file that could not be written, that is read, or that would be lost."""
     import os
 
     from hetscore.errors import UsageError
+    from hetscore.intensity import is_calibration
 
-    if out.is_dir() or not out.resolve().parent.is_dir() or not os.access(out.resolve().parent, os.W_OK):
+    folder = out.resolve().parent
+    if (out.exists() and not out.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise UsageError(f"--out {out}: not a file in a writable folder; expected one. Choose another --out.")
     for given in inputs:
         if out.exists() and given.exists() and out.samefile(given):
             raise UsageError(f"--out {out}: is {given}, which is read; expected another file. Choose another --out.")
+    if out.exists() and not is_calibration(out):
+        said = f"--out {out}: exists and is no calibration; expected a new file or an older calibration"
+        raise UsageError(f"{said}. Choose another --out.")
 
 
 _COLUMNS = ("control", "score", "cells", "median OD", "after scaling", "expected", "verdict")

@@ -24,6 +24,7 @@ from hetscore.phantom.pyramid import write_pyramid
 from hetscore.pipeline import Run, analyze_slide, score_case
 from hetscore.slides import open_slide
 from hetscore.stain import optical_density, unmixing_matrix
+from tests.scoring.builders import draw_cells
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "slides_sample"
 MPP = 0.25
@@ -33,6 +34,8 @@ SIDE_PX = 900
 EDGE_PX = 100
 """Glass around it: a slide of its own."""
 GLASS = 240
+SAMPLE_GAIN = 0.75
+"""Brings the samples, drawn up to 1.5 times as dark, near the laboratory of the model; drifts start there."""
 CONTROLS = (("homo-3plus", 1, "3+"), ("homo-2plus-amplified", 1, "2+"), ("negative", 1, "1+"))
 """Fragments of the samples that are of one class: slide, number, score."""
 CASE = (("hetero-clone", 3), ("homo-2plus-amplified", 2), ("negative", 1), ("negative", 2))
@@ -116,7 +119,8 @@ class TestMeasure:
 
         assert told == [glass, text]
         assert (glass.n_cells, glass.median_od, glass.mpp) == (0, None, MPP)
-        assert glass.refusal == "No tissue was found on the slide."
+        expected = "expected a whole HER2 IHC slide with tissue. Choose another control."
+        assert glass.refusal == f"No tissue was found on the slide; {expected}"
         assert text.refusal is not None
         assert "no slide format" in text.refusal
 
@@ -132,7 +136,22 @@ class TestMeasure:
 
         (control,) = measure_controls(read_controls(tmp_path / "controls.csv"), run_with(model))
 
-        assert control.refusal == "1 of its tiles could not be read. Scan it anew."
+        assert control.refusal == "1 of its tiles could not be read; expected a whole slide. Scan it anew."
+
+    def test_only_tumor_cells_with_a_class_count(
+        self, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Unstained cells of the stroma, and cells that could not be scored, leave the median where it is."""
+        write_pyramid(tmp_path / "glass.tif", np.full((600, 800, 3), 240, np.uint8), MPP)
+        (tmp_path / "controls.csv").write_text("slide,score\nglass.tif,3+\n")
+        empty = analyze_slide(SlideInput(tmp_path / "glass.tif"), run_with(model))
+        od = np.array([0.4, 0.5, 0.6, 0.0, 0.0, 0.0, 0.0, np.nan], np.float32)
+        full = replace(empty, flags=(), cells=draw_cells("3 3 3 n n n n ?").with_columns(membrane_od=od))
+        monkeypatch.setattr(controls, "analyze_slide", lambda *_: full)
+
+        (control,) = measure_controls(read_controls(tmp_path / "controls.csv"), run_with(model))
+
+        assert (control.n_cells, control.median_od, control.refusal) == (3, 0.5, None)
 
     def test_controls_are_measured_as_they_are(self, model: Model) -> None:
         """A run that already scales them would find no drift."""
@@ -185,7 +204,7 @@ def make_site(tmp_path_factory: pytest.TempPathFactory, pieces: dict[tuple[str, 
     def make(gain: float) -> Site:
         folder = tmp_path_factory.mktemp("site")
         for (name, number), rgb in pieces.items():
-            cv2.imwrite(str(folder / f"{name}-{number}.png"), _stain(rgb, gain, model)[..., ::-1])
+            cv2.imwrite(str(folder / f"{name}-{number}.png"), _stain(rgb, SAMPLE_GAIN * gain, model)[..., ::-1])
         rows = [f"{name}-{number}.png,{score},{MPP}" for name, number, score in CONTROLS]
         (folder / "controls.csv").write_text("\n".join(["slide,score,mpp", *rows]) + "\n", encoding="utf-8")
         measured = measure_controls(read_controls(folder / "controls.csv"), run_with(model))

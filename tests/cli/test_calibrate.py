@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hetscore.cli import app
-from hetscore.config import load_model
+from hetscore.config import load_model, models_folder
 from hetscore.domain import Her2Score
 from hetscore.errors import UsageError
 from hetscore.intensity import Control, fit_intensity, load_calibration, write_calibration
@@ -39,6 +40,17 @@ def table(tmp_path: Path) -> Path:
     return tmp_path / "controls.csv"
 
 
+@pytest.fixture
+def darker(tmp_path: Path) -> Path:
+    """Copy the model `watershed` for a laboratory that stains like the samples, 1.5 times as dark as its own."""
+    text = (models_folder() / "watershed" / "model.toml").read_text(encoding="utf-8")
+    text, n = re.subn(r"^reference_od = .*$", "reference_od = [0.03, 0.14, 0.34, 0.73]", text, flags=re.MULTILINE)
+    assert n == 1
+    (tmp_path / "darker").mkdir()
+    (tmp_path / "darker" / "model.toml").write_text(text, encoding="utf-8")
+    return tmp_path / "darker"
+
+
 def make_site(path: Path, strength: float = 1.0) -> Path:
     """Write a calibration of `watershed` from made-up controls, of which the 3+ has a strength of its own."""
     scale = load_model("watershed").scale
@@ -48,11 +60,11 @@ def make_site(path: Path, strength: float = 1.0) -> Path:
     return path
 
 
-def test_controls_that_hold(table: Path, tmp_path: Path) -> None:
+def test_controls_that_hold(table: Path, darker: Path, tmp_path: Path) -> None:
     """Exit status 0: a row a control and the scale on stdout, progress on stderr, and a file that score takes."""
     out = tmp_path / "site.toml"
 
-    done = hetscore("calibrate", "intensity", "--controls", table, "--out", out, "--model", "watershed")
+    done = hetscore("calibrate", "intensity", "--controls", table, "--out", out, "--model", darker)
 
     assert done.exit_code == 0
     rows = [line.split() for line in done.stdout.splitlines() if ".tif" in line]
@@ -64,7 +76,7 @@ def test_controls_that_hold(table: Path, tmp_path: Path) -> None:
     assert f"DAB of this site for 1 of the model's laboratory: {calibration.dab_scale:.3f}" in done.stdout
     assert f"calibration site holds: {out}" in done.stdout
     assert "homo-3plus.tif (3+): " in done.stderr
-    assert (calibration.id, calibration.scale) == ("site", load_model("watershed").scale)
+    assert (calibration.id, calibration.scale) == ("site", load_model(str(darker)).scale)
     assert [control.mpp for control in calibration.controls] == [0.25, 0.25]
 
 
@@ -78,7 +90,7 @@ def test_controls_that_fail(glass: Path, tmp_path: Path) -> None:
 
     assert done.exit_code == 1
     assert "calibration autumn failed" in done.stdout
-    assert "failed glass.tif (3+): No tissue was found on the slide." in done.stderr
+    assert "failed glass.tif (3+): No tissue was found on the slide; expected a whole HER2 IHC slide" in done.stderr
     assert load_calibration(out).is_failed
 
 
@@ -106,6 +118,42 @@ def test_usage(table: Path, tmp_path: Path, given: list[str], message: str) -> N
     assert table.read_text(encoding="utf-8").startswith("slide,score")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("glass.tif", "glass.tif, which is read; expected another file"),
+        ("link.tif", "glass.tif, which is read; expected another file"),
+        ("config.toml", "config.toml, which is read; expected another file"),
+        ("notes.txt", "exists and is no calibration; expected a new file or an older calibration"),
+    ],
+)
+def test_no_other_file_is_replaced(glass: Path, tmp_path: Path, name: str, message: str) -> None:
+    """Neither a control, under whatever name, nor the settings, nor a file that has nothing to do with it."""
+    table, config = tmp_path / "controls.csv", tmp_path / "config.toml"
+    table.write_text(f"slide,score\n{glass.name},3+\n", encoding="utf-8")
+    config.write_text('model = "watershed"\n', encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("which block is which\n", encoding="utf-8")
+    (tmp_path / "link.tif").symlink_to(glass)
+    out = tmp_path / name
+    before = out.read_bytes()
+
+    with pytest.raises(UsageError, match=message):
+        hetscore("calibrate", "intensity", "--controls", table, "--out", out, "--config", config, catch=False)
+
+    assert out.read_bytes() == before
+
+
+def test_an_older_calibration_is_replaced(glass: Path, tmp_path: Path) -> None:
+    """It is measured anew for each run of the stain."""
+    (tmp_path / "controls.csv").write_text(f"slide,score\n{glass.name},3+\n", encoding="utf-8")
+    site = make_site(tmp_path / "site.toml")
+    given = ("--controls", tmp_path / "controls.csv", "--out", site, "--id", "winter", "--model", "watershed")
+
+    hetscore("calibrate", "intensity", *given)
+
+    assert load_calibration(site).id == "winter"
+
+
 def test_score_with_a_calibration(glass: Path, tmp_path: Path) -> None:
     """Its path and numbers stand in run.json, its name beside that of the model's calibration in case.json."""
     site, out = make_site(tmp_path / "site.toml"), tmp_path / "out"
@@ -123,7 +171,7 @@ def test_score_with_a_calibration(glass: Path, tmp_path: Path) -> None:
 
 def test_score_with_controls_that_failed(tmp_path: Path) -> None:
     """The problems are told at the start, and the case is not assessable for that reason."""
-    site, out = make_site(tmp_path / "site.toml", strength=3.0), tmp_path / "out"
+    site, out = make_site(tmp_path / "site.toml", strength=2.5), tmp_path / "out"
 
     done = hetscore("score", SAMPLES / "negative.tif", "--out", out, "--model", "watershed", "--calibration", site)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -54,6 +55,23 @@ class TestVariants:
         assert all(v.reason for v in VARIANTS)
         for v in VARIANTS:
             assert [v.gain != 1.0, v.turn_degrees != 0.0, v.tumor_cutoff != 0.5].count(True) == 1
+
+    def test_each_says_how_far_it_is_off(self) -> None:
+        """The one number of its sentence is that of its row, and the words tell the direction."""
+        for v in VARIANTS:
+            (said,) = (float(number) for number in re.findall(r"\d+(?:\.\d+)?", v.text))
+            expected = {
+                "weaker": 100 * (1 - v.gain),
+                "stronger": 100 * (v.gain - 1),
+                "away": -v.turn_degrees,
+                "toward": v.turn_degrees,
+                "probability": v.tumor_cutoff,
+            }
+            assert [said] == [pytest.approx(off) for word, off in expected.items() if word in v.text.split()]
+
+    def test_names_of_cutoffs(self) -> None:
+        """High is more careful than the half by which cells are called, low is less."""
+        assert BY_NAME["tumor-cutoff-low"].tumor_cutoff < 0.5 < BY_NAME["tumor-cutoff-high"].tumor_cutoff
 
 
 class TestTurnedGain:
