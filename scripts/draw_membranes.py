@@ -1,6 +1,6 @@
 """Draw cells of each membrane class and pattern with the measured line on them: draw_membranes.py --out PNG.
 
-Phantom cells are taken from a phantom drawn for the purpose, and sorted by their true class and pattern; with
+Phantom cells are taken from a case with a fragment of each class, and sorted by their true class and pattern; with
 ``--data`` real cells are taken from the read crops of the development cores, sorted by class as read. Each cell is
 shown twice: as it is, and with the places where its membrane was looked for, cyan where it counts as stained.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -58,13 +58,17 @@ class Field:
 
 
 def draw_phantom() -> Iterator[Field]:
-    """Draw the fragments of four typical cases, cells named by true class."""
-    for case in make_cases("typical", SEED, 4):
-        for field in draw_fields(case, SEED, MPP):
-            xy = measure(field.nuclei, len(field.is_tumor))[:, 1:]
-            keep = np.isfinite(xy[:, 0]) & field.is_tumor
-            names = [f"drawn {MembraneClass(c).label}" for c in field.membrane_class[keep]]
-            yield Field(field.rgb, field.white, xy[keep], names)
+    """Draw a typical case with a fragment of each class, cells named by true class."""
+    case = make_cases("typical", SEED, 1)[0]
+    one = replace(case.fragments[0], clone_cells=0, mosaic_share=0.0)
+    classes = (MembraneClass.NEGATIVE, MembraneClass.FAINT, MembraneClass.MODERATE, MembraneClass.STRONG)
+    for field in draw_fields(
+        replace(case, fragments=tuple(replace(one, membrane_class=c) for c in classes)), SEED, MPP
+    ):
+        xy = measure(field.nuclei, len(field.is_tumor))[:, 1:]
+        keep = np.isfinite(xy[:, 0]) & field.is_tumor
+        names = [f"drawn {MembraneClass(c).label}" for c in field.membrane_class[keep]]
+        yield Field(field.rgb, field.white, xy[keep], names)
 
 
 def read_real(data: Path) -> Iterator[Field]:
