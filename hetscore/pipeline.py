@@ -43,7 +43,7 @@ from hetscore.domain import (
 from hetscore.errors import SlideError
 from hetscore.fragments import find_fragments
 from hetscore.intensity import IntensityCalibration
-from hetscore.membrane import measure_cells
+from hetscore.membrane import MAX_SEEN_UM, measure_cells
 from hetscore.merging import merge_cells
 from hetscore.pictures import take_picture
 from hetscore.quality import find_opaque, find_refusals
@@ -329,7 +329,8 @@ def _slide_flags(tissue: TissueMask, fragments: Fragments, doubts: Mapping[str, 
 def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -> tuple[Cells, list[tuple[Tile, str]]]:
     """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
     segmenter, tiling, mpp = run.segmenter, run.settings.tiling, slide.require_mpp()
-    tiles = plan_tiles(fragments, mpp, segmenter.margin_um(mpp * find_downsample(mpp, tiling)), tiling)
+    margin_um = max(segmenter.margin_um(mpp * find_downsample(mpp, tiling)), MAX_SEEN_UM)
+    tiles = plan_tiles(fragments, mpp, margin_um, tiling)
 
     def analyze(tile: Tile) -> Cells | str:
         try:

@@ -210,7 +210,7 @@ def _estimate_vector(
     """Direction of a stain from its pixels, and its degrees from the model's; None for both where they are few."""
     if len(density) < max(params.min_pixels, params.min_share * n_tissue):
         return None, None
-    near = density[np.abs(angle - np.percentile(angle, percentile)) <= _NEAR_DEGREES]
+    near = density[np.abs(angle - np.percentile(angle, percentile, method="nearest")) <= _NEAR_DEGREES]
     direction = _unit(np.median(near / np.linalg.norm(near, axis=1, keepdims=True), axis=0))
     bounded = _bound(direction, model, params.max_degrees)
     red, green, blue = bounded.tolist()

@@ -1,8 +1,9 @@
 """Draw cells of each membrane class and pattern with the measured line on them: draw_membranes.py --out PNG.
 
-Phantom cells are taken from a case with a fragment of each class, and sorted by their true class and pattern; with
-``--data`` real cells are taken from the read crops of the development cores, sorted by class as read. Each cell is
-shown twice: as it is, and with the places where its membrane was looked for, cyan where it counts as stained.
+Phantom cells are taken from a case with a fragment of each class, and sorted by their true class and the
+pattern measured; with ``--data`` real cells are taken from the read crops of the development cores, sorted by class as
+read. Each cell is shown twice: as it is, and with the places where its membrane was looked for, cyan where it counts as
+stained.
 """
 
 from __future__ import annotations

@@ -65,15 +65,16 @@ class Job:
 
     def folder_of(self, stage: str) -> str:
         """Name the folder of a stage: an ablation has its own, so that it never goes on with another recipe's run."""
-        parts = [*(f"no-{name}" for name in sorted(self.without)), *([f"regions-{self.region_share:g}"] if
-                 self.region_share else [])]  # fmt: skip
-        return "-".join([stage, *parts])
+        is_drawn = stage in ("phantoms", "small")  # only the maps matter there
+        without = self.without & set(MAPS) if is_drawn else self.without
+        regions = [f"regions-{self.region_share:g}"] if self.region_share and not is_drawn else []
+        return "-".join([stage, *(f"no-{name}" for name in sorted(without)), *regions])
 
 
 def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str] = ()) -> None:
     """Run or go on with a stage, and judge it on the images left out, on all if none are, and on phantoms."""
     is_real = stage in FOLDS or stage == "final"
-    before = job.runs / "phantoms" if not job.without & set(MAPS) else job.runs / job.folder_of("phantoms")
+    before = job.runs / job.folder_of("phantoms")
     sets = PHANTOMS_SMALL if stage == "small" else PHANTOMS
     phantoms = read_phantoms(sets, job.cache, job.processes)
     tests = read_phantoms(HELD_OUT_PHANTOMS, job.cache, job.processes) if stage != "small" else phantoms
@@ -124,7 +125,7 @@ def _loss_weights(params: TrainParams, without: frozenset[str]) -> tuple[float, 
 def run_small(job: Job) -> None:
     """See that the loop learns; exit with a message if not."""
     run_stage(job, "small", SMALL_STAGE)
-    with (job.runs / "small" / "log.csv").open(newline="", encoding="utf-8") as file:
+    with (job.runs / job.folder_of("small") / "log.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     first, last = (
         sum(float(row[name]) for row in part for name in ("center", "nucleus")) for part in (rows[:3], rows[-3:])

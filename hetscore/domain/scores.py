@@ -91,7 +91,7 @@ class Compartments:
 
     n_cells: int
     membrane_od: float
-    """Mean over the cells, in absolute density (the cell's cytoplasm included)."""
+    """Mean over the cells of height plus cytoplasm: the absolute density, too low beside a browner neighbor."""
     cytoplasm_od: float
     nucleus_od: float
     residual_od: float

@@ -6,6 +6,6 @@ near the cell's border, read above what lies on both sides of it, so neither haz
 """
 
 from hetscore.membrane.measure import Lines, find_lines, find_pattern, longest_arc, measure_cells
-from hetscore.membrane.params import MembraneParams
+from hetscore.membrane.params import MAX_SEEN_UM, MembraneParams
 
-__all__ = ["Lines", "MembraneParams", "find_lines", "find_pattern", "longest_arc", "measure_cells"]
+__all__ = ["MAX_SEEN_UM", "Lines", "MembraneParams", "find_lines", "find_pattern", "longest_arc", "measure_cells"]

@@ -50,9 +50,11 @@ class MembraneParams:
         """Refuse lengths that do not go together."""
         if self.n_rays < 6 or self.n_rays % RAYS_A_CORNER or self.n_rays % 2:
             raise ValueError(f"n_rays {self.n_rays}; expected an even multiple of {RAYS_A_CORNER}")
-        if self.reach_um + self.outside_um + 1.5 * self.side_um > MAX_SEEN_UM:
+        seen_um = self.reach_um + self.outside_um + max(1.5 * self.side_um, self.max_width_um + 3 * self.step_um)
+        if seen_um > MAX_SEEN_UM:
             raise ValueError(
-                f"reach_um, outside_um and 1.5 side_um add up to more than {MAX_SEEN_UM}, what tiles are read with"
+                f"rays see {seen_um:g} um (reach_um, outside_um, and 1.5 side_um or max_width_um); expected at most "
+                f"{MAX_SEEN_UM:g}, what tiles are read with"
             )
 
 
@@ -60,4 +62,4 @@ RAYS_A_CORNER = 3
 """Outlines go through the end of every third ray: sixteen corners keep those of a million cells small, and a circle's
 area is right within 3 %."""
 MAX_SEEN_UM = 36.0
-"""Least margin that any segmenter reads around a tile's core: if a ray saw farther, cells would depend on tiles."""
+"""Tiles are read with at least this around their core: if a ray saw farther, cells would depend on tiles."""

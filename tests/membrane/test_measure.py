@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,9 +25,9 @@ from tests.drawings import STAIN, Image, distance, make_tile, paint
 BIOPSY = GUIDELINES["gastric-biopsy"]
 RING = ((0.0, 360.0),)
 U_SHAPE = ((5.0, 275.0),)
-"""Three sides of a square: the apical side is free. Arcs end midway between two rays of 10 degrees."""
+"""Three sides of a square: the apical side is free. No arc ends on a ray."""
 TWO_SIDES = ((5.0, 95.0), (185.0, 275.0))
-ONE_SIDE = ((5.0, 75.0),)
+ONE_SIDE = ((5.0, 74.0),)
 NOWHERE = ()
 
 Arcs = tuple[tuple[float, float], ...]
@@ -524,7 +525,10 @@ class TestParams:
         with pytest.raises(ValueError, match=f"n_rays {n_rays}; expected an even multiple of 3"):
             MembraneParams(n_rays=n_rays)
 
-    def test_no_ray_sees_farther_than_tiles_are_read(self) -> None:
+    @pytest.mark.parametrize(
+        "params", [{"side_um": 20.0}, {"reach_um": 34.0}, {"max_width_um": 30.0}], ids=lambda p: next(iter(p))
+    )
+    def test_no_ray_sees_farther_than_tiles_are_read(self, params: dict[str, Any]) -> None:
         """Else a cell would depend on the tile it lies in."""
-        with pytest.raises(ValueError, match="more than"):
-            MembraneParams(side_um=20.0)
+        with pytest.raises(ValueError, match="expected at most"):
+            MembraneParams(**params)
