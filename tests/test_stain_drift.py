@@ -66,6 +66,13 @@ def turned(stain: str, by: float) -> StainVectors:
 class TestEstimateStain:
     """From pixels to two directions."""
 
+    def test_a_gap_between_two_colors_is_no_place_for_a_stain(self) -> None:
+        """Where the percentile falls between two colors six degrees apart, one of them is found, not nothing."""
+        bluer, browner = unit(VECTORS.hematoxylin), unit(turned("hematoxylin", 6.0).hematoxylin)
+        density = 0.4 * np.concatenate([np.tile(bluer, (101, 1)), np.tile(browner, (905, 1))])
+        found = estimate_stain([shine(density).reshape(2, 503, 3)], STAIN)
+        assert min(apart(found.hematoxylin, bluer), apart(found.hematoxylin, browner)) < 1
+
     @pytest.mark.parametrize("by", [-10.0, -5.0, 0.0, 5.0, 10.0])
     @pytest.mark.parametrize("stain", ["hematoxylin", "dab"])
     def test_drawn_vectors_come_back(self, stain: str, by: float) -> None:
