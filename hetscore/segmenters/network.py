@@ -149,7 +149,8 @@ class NetworkSegmenter:
     def margin_um(self, tile_mpp: float, /) -> float:
         """How far beyond its core a tile must be read so that every owned cell comes out as on a whole slide."""
         maps_mpp = tile_mpp * find_shrink(tile_mpp, self.params.mpp)
-        return self.config.reach_px * maps_mpp + self.params.reach_um
+        enough = self.params.margin_um * max(1.0, maps_mpp / self.params.mpp)  # pixels are what the network sees
+        return min(self.config.reach_px * maps_mpp + self.params.reach_um, enough)
 
     def segment(self, image: TileImage, stain: Stain) -> TileLabels:
         """Find the nuclei and cells of a tile.

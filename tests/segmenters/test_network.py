@@ -167,6 +167,12 @@ class TestSegment:
         assert segmenter.margin_um(0.25) == pytest.approx(0.5 * reach + segmenter.params.reach_um)
         assert segmenter.margin_um(0.35) == pytest.approx(0.7 * reach + segmenter.params.reach_um)
 
+    def test_no_more_is_read_than_matters(self) -> None:
+        """A deep network is read with 96 um at 0.5 um/px, not with the 165 it could see, and with 134 at 0.7."""
+        deep = NetworkSegmenter(SegmentationNetwork(NetworkConfig()), TumorCalibration(1.0, 0.0), NetworkParams())
+        assert deep.margin_um(0.25) == 96.0
+        assert deep.margin_um(0.35) == pytest.approx(96.0 * 1.4)
+
 
 def _change_weights(folder: Path) -> None:
     (folder / "weights.safetensors").write_bytes(b"other weights")
