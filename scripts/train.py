@@ -80,7 +80,7 @@ def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str]
     tests = read_phantoms(HELD_OUT_PHANTOMS, job.cache, job.processes) if stage != "small" else phantoms
     crops, regions = (read_crops(job.data), load_regions()) if job.data else ([], [])
     asked = left_out or ("",)
-    tests += [crop for crop in crops if crop.group.startswith(tuple(asked))]
+    tests = [*tests, *(crop for crop in crops if crop.group.startswith(tuple(asked)))]
     asked_regions = [region for region in regions if region.image.startswith(tuple(asked))]
     learned = _real_lessons(job, job.data, crops, regions, left_out) if is_real and job.data else []
     rest = 1 - sum(lesson.share for lesson in learned)
