@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hetscore.errors import HetscoreError, ModelError, UsageError
 from hetscore.fragments import FragmentParams
-from hetscore.intensity import IntensityCalibration, ModelScale, load_calibration
+from hetscore.intensity import IntensityCalibration, ModelScale, Setting, load_calibration
 from hetscore.membrane import MembraneParams
 from hetscore.quality import QualityParams
 from hetscore.scoring.case import CaseParams
@@ -286,13 +286,35 @@ def _parse_model(values: dict[str, Any], folder: Path, sha256: str) -> Model:
     )
 
 
+def find_measuring(settings: Settings, model: Model) -> dict[str, dict[str, Setting]]:
+    """Pick the settings that change the density read at a membrane.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of a run.
+    model : Model
+        Of the run; the tables of the other segmenters are not used.
+
+    Returns
+    -------
+    dict
+        By table: the resolution of the tiles, how cells are found and how their membranes are measured. Other settings
+        choose which cells are looked at or what is made of them. The device is left out: CPU and GPU agree within the
+        bound that is tested, and controls may be measured on another machine than the cases.
+    """
+    plain = settings.as_dict()
+    segmenter = {name: value for name, value in plain[model.kind].items() if name != "device"}
+    return {"tiling": {"mpp": plain["tiling"]["mpp"]}, model.kind: segmenter, "membrane": plain["membrane"]}
+
+
 def load_intensity(settings: Settings, model: Model) -> IntensityCalibration | None:
     """Read the intensity calibration that the settings name.
 
     Parameters
     ----------
     settings : Settings
-        With its path, if any.
+        With its path, if any, and everything else that the cases will be read with.
     model : Model
         With which it will be used.
 
@@ -304,7 +326,8 @@ def load_intensity(settings: Settings, model: Model) -> IntensityCalibration | N
     Raises
     ------
     UsageError
-        If it cannot be read, was changed by hand, or was made for another model.
+        If it cannot be read, was changed by hand, was made for another model, or from controls that were measured with
+        other settings (`find_measuring`): the first of them is named.
     """
     if settings.calibration is None:
         return None
@@ -314,4 +337,8 @@ def load_intensity(settings: Settings, model: Model) -> IntensityCalibration | N
         made, meant = (f"{s.model}, {s.membrane}, {list(s.reference_od)}" for s in (calibration.scale, model.scale))
         remedy = "Measure the controls with this model: `hetscore calibrate intensity`."
         raise UsageError(f"{path}: made for the model {made}; expected {meant}. {remedy}")
+    if others := calibration.find_differences(find_measuring(settings, model)):
+        more = f" ({len(others) - 1} more differ)" if len(others) > 1 else ""
+        remedy = "Run `hetscore calibrate intensity` with these settings, or score with those of the controls."
+        raise UsageError(f"{path}: controls measured with {others[0]}, as the cases{more}. {remedy}")
     return calibration

@@ -66,6 +66,17 @@ _ROWS = (
     Flag(
         "nuclear-stain", Severity.CAUTION, "The DAB lies over the nuclei rather than on the membranes: check the stain."
     ),
+    Flag(
+        "saturated-stain",
+        Severity.CAUTION,
+        "In more than a tenth of a fragment's tumor cells half of the membrane is too dark for the camera: what is"
+        " measured there is a lower bound, and darker cells could not be scored at all.",
+    ),
+    Flag(
+        "hidden-nuclei",
+        Severity.CAUTION,
+        "More than a tenth of a fragment's tumor cells have nuclei that DAB covers: cells beside them may be missed.",
+    ),
     Flag("upscored", Severity.NOTE, "The second sample of the pair scores higher than the first."),
     Flag("label-sensitive", Severity.CAUTION, "The label changes if the measurement is a little off: see the panel."),
     Flag(

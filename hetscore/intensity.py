@@ -2,7 +2,8 @@
 
 Comes in: what each control reads, and what the classes read in the laboratory of the model. Goes out: the one number by
 which the DAB of the site is divided, or the reasons why the controls do not hold; and its file, which is believed only
-if it follows from the controls that stand in it. No case is looked at: what is to be judged must not set the scale.
+if it follows from the controls that stand in it, and used only with the settings they were measured with. No case is
+looked at: what is to be judged must not set the scale.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +28,11 @@ MIN_CELLS = 50
 5th percentile 0.12, median 0.23), so the median of 50 has a standard error of 1.25 * 0.4 / sqrt(50), 7 %."""
 MIN_SCORES = 2
 """Fewest scores of 1+ or more: one alone fits any scale, and nothing tells whether it was scored right."""
-SCHEMA = "hetscore/intensity/1"
+SCHEMA = "hetscore/intensity/2"
+_SCHEMA_WITHOUT_SETTINGS = "hetscore/intensity/1"
+Setting = bool | int | float | str | list[float]
+SettingsTables = Mapping[str, Mapping[str, Setting]]
+"""Settings by table and name, as they stand in a settings file."""
 _MARK = "# Written by `hetscore calibrate intensity`"
 """What a calibration begins with, so that no other file is replaced by one."""
 
@@ -117,6 +122,8 @@ class IntensityCalibration:
     """Why it must not be used, one sentence each; empty where the controls hold."""
     scale: ModelScale
     """Of the model it was made for; no other may use it."""
+    settings: SettingsTables
+    """What the density of a membrane depends on, as it was set for the controls; cases are read with the same."""
 
     @property
     def is_failed(self) -> bool:
@@ -127,8 +134,26 @@ class IntensityCalibration:
         """Median of a control on the scale of the model's laboratory; None where nothing was measured."""
         return None if control.median_od is None else control.median_od / self.dab_scale
 
+    def find_differences(self, settings: SettingsTables) -> tuple[str, ...]:
+        """Say which settings are others than those of the controls, what was seen and what was expected; sorted."""
+        was, now = _flatten(self.settings), _flatten(settings)
+        names = sorted(name for name in was.keys() | now.keys() if was.get(name) != now.get(name))
+        return tuple(f"{name} {_show(was.get(name))}; expected {_show(now.get(name))}" for name in names)
 
-def fit_intensity(name: str, controls: Sequence[Control], scale: ModelScale) -> IntensityCalibration:
+
+def _flatten(tables: SettingsTables) -> dict[str, Setting]:
+    """Give settings their full names, such as ``membrane.step_um``."""
+    return {f"{table}.{name}": value for table, values in tables.items() for name, value in values.items()}
+
+
+def _show(setting: Setting | None) -> str:
+    """Write a setting as in a settings file; None is one that another version of hetscore has."""
+    return "no such setting" if setting is None else _as_value(setting)
+
+
+def fit_intensity(
+    name: str, controls: Sequence[Control], scale: ModelScale, settings: SettingsTables
+) -> IntensityCalibration:
     """Find the site's scale of DAB and check that it explains every control.
 
     Parameters
@@ -139,6 +164,8 @@ def fit_intensity(name: str, controls: Sequence[Control], scale: ModelScale) -> 
         Measured with the model, unscaled.
     scale : ModelScale
         Of that model.
+    settings : mapping
+        With which they were measured, by table: what the density of a membrane depends on.
 
     Returns
     -------
@@ -157,7 +184,7 @@ def fit_intensity(name: str, controls: Sequence[Control], scale: ModelScale) -> 
     dab_scale = round(math.exp(math.fsum(logs) / len(logs)), 4) if logs else 1.0
     problems = [*_judge_set(controls, dab_scale, scale)]
     problems += [problem for control in controls for problem in judge_control(control, dab_scale, scale)]
-    return IntensityCalibration(name, dab_scale, tuple(controls), tuple(problems), scale)
+    return IntensityCalibration(name, dab_scale, tuple(controls), tuple(problems), scale, settings)
 
 
 def _log_ratio(control: Control, scale: ModelScale) -> float | None:
@@ -240,29 +267,33 @@ def _as_toml(calibration: IntensityCalibration) -> str:
     scale = calibration.scale
     lines = [
         f"{_MARK}; do not edit by hand: a file that was changed is refused.",
-        f"schema = {_quote(SCHEMA)}",
-        f"hetscore_version = {_quote(__version__)}",
-        f"id = {_quote(calibration.id)}",
-        f"state = {_quote('failed' if calibration.is_failed else 'holds')}",
+        f"schema = {_as_value(SCHEMA)}",
+        f"hetscore_version = {_as_value(__version__)}",
+        f"id = {_as_value(calibration.id)}",
+        f"state = {_as_value('failed' if calibration.is_failed else 'holds')}",
         f"dab_scale = {calibration.dab_scale!r}",
-        f"problems = [{', '.join(map(_quote, calibration.problems))}]",
+        f"problems = [{', '.join(map(_as_value, calibration.problems))}]",
         "",
         "[scale]",
-        f"model = {_quote(scale.model)}",
-        f"membrane = {_quote(scale.membrane)}",
+        f"model = {_as_value(scale.model)}",
+        f"membrane = {_as_value(scale.membrane)}",
         f"reference_od = {list(scale.reference_od)}",
+        "",
+        "# The settings with which the controls were measured; cases are scored with the same or not at all.",
     ]
+    for table, values in calibration.settings.items():
+        lines += ["", f"[settings.{table}]", *(f"{name} = {_as_value(value)}" for name, value in values.items())]
     for control in calibration.controls:
-        lines += ["", "[[controls]]", f"slide = {_quote(control.slide)}", f"score = {int(control.score)}"]
+        lines += ["", "[[controls]]", f"slide = {_as_value(control.slide)}", f"score = {int(control.score)}"]
         lines += [f"n_cells = {control.n_cells}"]
         lines += [f"{key} = {v!r}" for key in ("median_od", "mpp") if (v := getattr(control, key)) is not None]
-        lines += [f"refusal = {_quote(control.refusal)}"] if control.refusal is not None else []
+        lines += [f"refusal = {_as_value(control.refusal)}"] if control.refusal is not None else []
     return "\n".join(lines) + "\n"
 
 
-def _quote(text: str) -> str:
-    """Write a TOML string: as in JSON, but for the delete character, which JSON leaves as it is."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _as_value(value: Setting) -> str:
+    """Write a TOML value: as in JSON, but for the delete character, which JSON leaves as it is."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def is_calibration(path: Path) -> bool:
@@ -292,13 +323,14 @@ class _File:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    schema: Literal["hetscore/intensity/1"]
+    schema: Literal["hetscore/intensity/2"]
     hetscore_version: str
     id: str
     state: Literal["holds", "failed"]
     dab_scale: float
     problems: tuple[str, ...]
     scale: ModelScale
+    settings: dict[str, dict[str, Setting]]
     controls: tuple[Control, ...]
 
 
@@ -321,10 +353,11 @@ def load_calibration(path: Path) -> IntensityCalibration:
     Raises
     ------
     UsageError
-        If the file cannot be read, is no such file, or says another scale or state than its controls give.
+        If the file cannot be read, is no such file, is one that does not say with which settings the controls were
+        measured, or says another scale or state than its controls give.
     """
     stored = _read_file(path)
-    fitted = fit_intensity(stored.id, stored.controls, stored.scale)
+    fitted = fit_intensity(stored.id, stored.controls, stored.scale, stored.settings)
     state = "failed" if fitted.is_failed else "holds"
     if (stored.dab_scale, stored.state) != (fitted.dab_scale, state):
         said = f"{path}: dab_scale {stored.dab_scale:g}, state {stored.state}"
@@ -336,7 +369,12 @@ def load_calibration(path: Path) -> IntensityCalibration:
 def _read_file(path: Path) -> _File:
     expected = "expected a file written by `hetscore calibrate intensity`"
     try:
-        return _FILE.validate_python(tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        if values.get("schema") == _SCHEMA_WITHOUT_SETTINGS:
+            said = f"schema {_SCHEMA_WITHOUT_SETTINGS}, without the settings its controls were measured with"
+            remedy = "Measure the controls again: `hetscore calibrate intensity`."
+            raise UsageError(f"{path}: {said}; expected {SCHEMA}. {remedy}")
+        return _FILE.validate_python(values)
     except OSError as error:
         remedy = "Check --calibration, or calibration in the settings."
         raise UsageError(f"{path}: cannot be read ({error.strerror}); {expected}. {remedy}") from None

@@ -1,8 +1,8 @@
 """From RGB to optical density of hematoxylin and DAB.
 
-Comes in: uint8 RGB and the slide's white point. Goes out: two float32 images of optical density, base 10, and
-a third of what neither stain explains. Every pixel is computed alone, from tables, so the same pixel gives the same
-density in whatever tile it is read.
+Comes in: uint8 RGB and the slide's white point. Goes out: two float32 images of optical density, base 10, a third of
+what neither stain explains, and the picture as the laboratory of the model would have stained it. Every pixel is
+computed alone, from tables, so the same pixel gives the same density in whatever tile it is read.
 """
 
 from __future__ import annotations
@@ -116,6 +116,22 @@ def unmix(rgb: Rgb, stain: Stain) -> tuple[Image, Image]:
     return hematoxylin, dab
 
 
+def unmix_dab(rgb: Rgb, stain: Stain) -> Image:
+    """Density of DAB alone, as `unmix` gives it, in half the time."""
+    density = _density_table(stain.white)
+    tables = (unmixing_matrix(stain.vectors)[1, :, None] / stain.dab_scale * density).astype(np.float32)
+    dab = np.empty(rgb.shape[:2], np.float32)
+    _apply_table(np.ascontiguousarray(rgb), tables, dab)
+    return dab
+
+
+@njit(cache=True, nogil=True)
+def _apply_table(rgb: Rgb, tables: NDArray[np.float32], out: Image) -> None:
+    for i in range(rgb.shape[0]):
+        for j in range(rgb.shape[1]):
+            out[i, j] = tables[0, rgb[i, j, 0]] + tables[1, rgb[i, j, 1]] + tables[2, rgb[i, j, 2]]
+
+
 @njit(cache=True, nogil=True)
 def _apply_tables(rgb: Rgb, tables: NDArray[np.float32], hematoxylin: Image, dab: Image) -> None:
     for i in range(rgb.shape[0]):
@@ -123,6 +139,88 @@ def _apply_tables(rgb: Rgb, tables: NDArray[np.float32], hematoxylin: Image, dab
             red, green, blue = rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]
             hematoxylin[i, j] = tables[0, 0, red] + tables[0, 1, green] + tables[0, 2, blue]
             dab[i, j] = tables[1, 0, red] + tables[1, 1, green] + tables[1, 2, blue]
+
+
+def rescaling_matrix(stain: Stain) -> NDArray[np.float64]:
+    """Matrix, (3, 3), from the channels' densities at a site to those in the laboratory of the model.
+
+    Parameters
+    ----------
+    stain : Stain
+        Stain vectors and the site's scale of DAB.
+
+    Returns
+    -------
+    ndarray of float64, (3, 3)
+        The identity where the scale is 1.
+
+    Notes
+    -----
+    By the Beer-Lambert law a site that stains `dab_scale` times as strongly adds ``(dab_scale - 1) * a`` times the unit
+    vector of DAB to the densities of a pixel that would hold ``a`` of DAB. The same is taken out again here:
+    ``I - (1 - 1 / dab_scale) * outer(dab, w)``, with ``w`` the row of `unmixing_matrix` that reads DAB. Hematoxylin and
+    what neither stain explains stay as they are.
+    """
+    dab = np.array(stain.vectors.dab) / np.linalg.norm(stain.vectors.dab)
+    surplus = (1 - 1 / stain.dab_scale) * np.outer(dab, unmixing_matrix(stain.vectors)[1])
+    matrix: NDArray[np.float64] = np.eye(3) - surplus
+    return matrix
+
+
+def rescaled_density(rgb: Rgb, stain: Stain) -> NDArray[np.float32]:
+    """Optical density of each channel as it would be in the laboratory of the model.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, (h, w, 3)
+        Pixels.
+    stain : Stain
+        The slide's white point, stain vectors and scale of DAB.
+
+    Returns
+    -------
+    ndarray of float32, (h, w, 3)
+        Where the scale is 1 exactly `optical_density`, and the vectors are not used; else that times
+        `rescaling_matrix`.
+    """
+    if stain.dab_scale == 1:
+        return optical_density(rgb, stain.white)
+    tables = rescaling_matrix(stain)[:, :, None] * _density_table(stain.white)[None, :, :]
+    density = np.empty(rgb.shape, np.float32)
+    _apply_channels(np.ascontiguousarray(rgb), tables.astype(np.float32), density)
+    return density
+
+
+@njit(cache=True, nogil=True)
+def _apply_channels(rgb: Rgb, tables: NDArray[np.float32], density: NDArray[np.float32]) -> None:
+    for i in range(rgb.shape[0]):
+        for j in range(rgb.shape[1]):
+            red, green, blue = rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]
+            for c in range(3):
+                density[i, j, c] = tables[c, 0, red] + tables[c, 1, green] + tables[c, 2, blue]
+
+
+def rescaled_picture(rgb: Rgb, stain: Stain) -> Rgb:
+    """Picture as it would be in the laboratory of the model.
+
+    Parameters
+    ----------
+    rgb : ndarray of uint8, (h, w, 3)
+        Pixels.
+    stain : Stain
+        The slide's white point, stain vectors and scale of DAB.
+
+    Returns
+    -------
+    ndarray of uint8, (h, w, 3)
+        Where the scale is 1 the pixels given; else `rescaled_density` turned to light again against the same glass, and
+        rounded to gray levels as a scanner does.
+    """
+    if stain.dab_scale == 1:
+        return rgb
+    light = (np.array(stain.white, np.float32) + 1) * np.power(np.float32(10), -rescaled_density(rgb, stain)) - 1
+    rounded: Rgb = np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def unmix_residual(rgb: Rgb, stain: Stain) -> Image:
@@ -151,10 +249,17 @@ def unmix_residual(rgb: Rgb, stain: Stain) -> Image:
     The two stains span a plane, so what is left over is what stands out of it: ``|density . normal|``. The rounding of
     gray levels alone gives about 0.001 on glass and 0.01 at a density of 1.
     """
-    tables = (_plane_normal(stain.vectors)[:, None] * _density_table(stain.white)).astype(np.float32)
     residual = np.empty(rgb.shape[:2], np.float32)
-    _apply_normal(np.ascontiguousarray(rgb), tables, residual)
-    return residual
+    _apply_table(np.ascontiguousarray(rgb), residual_tables(stain), residual)
+    return np.abs(residual, out=residual)
+
+
+def residual_tables(stain: Stain) -> NDArray[np.float32]:
+    """Tabulate what each gray level of each channel adds to the density that neither stain explains, (3, 256).
+
+    Its length is the absolute value of their sum; for loops that look at few pixels only.
+    """
+    return (_plane_normal(stain.vectors)[:, None] * _density_table(stain.white)).astype(np.float32)
 
 
 def _plane_normal(vectors: StainVectors) -> NDArray[np.float64]:
@@ -165,14 +270,6 @@ def _plane_normal(vectors: StainVectors) -> NDArray[np.float64]:
         raise ValueError(f"hematoxylin {vectors.hematoxylin} and dab {vectors.dab} have the same color")
     unit: NDArray[np.float64] = normal / length
     return unit
-
-
-@njit(cache=True, nogil=True)
-def _apply_normal(rgb: Rgb, tables: NDArray[np.float32], residual: Image) -> None:
-    for i in range(rgb.shape[0]):
-        for j in range(rgb.shape[1]):
-            red, green, blue = rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]
-            residual[i, j] = abs(tables[0, red] + tables[1, green] + tables[2, blue])
 
 
 def find_white(rgb: Rgb) -> tuple[float, float, float]:

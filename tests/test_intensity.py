@@ -20,6 +20,8 @@ from hetscore.intensity import (
     Control,
     IntensityCalibration,
     ModelScale,
+    Setting,
+    SettingsTables,
     fit_intensity,
     is_calibration,
     judge_control,
@@ -30,6 +32,12 @@ from hetscore.intensity import (
 REFERENCE = (0.025, 0.1, 0.2, 0.4)
 SCALE = ModelScale("made", "made-1", REFERENCE)
 """Places: 0 to 0.05, 1+ to 0.141, 2+ to 0.283, 3+ to 0.566. Scales: 0.707 to 1.414."""
+SETTINGS: SettingsTables = {
+    "tiling": {"mpp": 0.25},
+    "made": {"sigmas_um": [1.5, 2.3], "flips": False, "name": 'a "made" one', "least": 1e-05},
+    "membrane": {"n_rays": 48, "step_um": 0.25},
+}
+"""A setting of every kind."""
 ZERO, ONE, TWO, THREE = Her2Score
 CARDS = sorted(models_folder().glob("*/model.toml"))
 """Of the shipped models."""
@@ -54,7 +62,7 @@ def shipped(card: Path) -> ModelScale:
 
 def fit(*controls: Control) -> IntensityCalibration:
     """Fit with the scale of this file."""
-    return fit_intensity("site", controls, SCALE)
+    return fit_intensity("site", controls, SCALE, SETTINGS)
 
 
 class TestModelScale:
@@ -175,7 +183,7 @@ class TestProblems:
         scale = shipped(card)
         wrong = [control(s, gain * scale.reference_od[s + shift]) for s in Her2Score if s and s + shift <= 3]
         for chosen in (some for n in range(2, len(wrong) + 1) for some in combinations(wrong, n)):
-            found = fit_intensity("site", chosen, scale)
+            found = fit_intensity("site", chosen, scale, SETTINGS)
             assert any(problem.startswith("DAB scale: ") for problem in found.problems)
 
     @each_card
@@ -183,7 +191,7 @@ class TestProblems:
     def test_a_drift_with_right_scores_holds(self, gain: float, card: Path) -> None:
         """A quarter more or a fifth less is what a calibration is for."""
         scale = shipped(card)
-        found = fit_intensity("site", site(gain, scale.reference_od), scale)
+        found = fit_intensity("site", site(gain, scale.reference_od), scale, SETTINGS)
         assert found.dab_scale == pytest.approx(gain, abs=1e-4)
         assert found.problems == ()
 
@@ -192,6 +200,36 @@ class TestProblems:
         for n_cells, od in ((0, 0.2), (3, None), (-1, None), (3, math.nan)):
             with pytest.raises(ValueError, match=r"^a\.tif: .*; expected a "):
                 Control("a.tif", TWO, n_cells, od)
+
+
+class TestSettings:
+    """With what the controls were measured."""
+
+    def test_the_same(self) -> None:
+        """Nothing to tell, in whatever order the tables stand."""
+        assert fit(*site(1.0)).find_differences(dict(reversed(list(SETTINGS.items())))) == ()
+
+    @pytest.mark.parametrize(
+        ("table", "values", "told"),
+        [
+            ("tiling", {"mpp": 0.5}, ("tiling.mpp 0.25; expected 0.5",)),
+            ("tiling", {"mpp": 0.25, "new_um": 2.0}, ("tiling.new_um no such setting; expected 2.0",)),
+            ("tiling", {}, ("tiling.mpp 0.25; expected no such setting",)),
+            (
+                "membrane",
+                {"step_um": 0.5, "n_rays": 36},
+                ("membrane.n_rays 48; expected 36", "membrane.step_um 0.25; "),
+            ),
+            ("made", {**SETTINGS["made"], "flips": True}, ("made.flips false; expected true",)),
+            ("made", {**SETTINGS["made"], "sigmas_um": [2.3]}, ("made.sigmas_um [1.5, 2.3]; expected [2.3]",)),
+            ("made", {**SETTINGS["made"], "name": "b"}, ('made.name "a \\"made\\" one"; expected "b"',)),
+        ],
+    )
+    def test_others(self, table: str, values: dict[str, Setting], told: tuple[str, ...]) -> None:
+        """Each by its name, what it was for the controls and what it is now, as a settings file has it."""
+        found = fit(*site(1.0)).find_differences({**SETTINGS, table: values})
+        assert len(found) == len(told)
+        assert all(one.startswith(start) for one, start in zip(found, told, strict=True))
 
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -206,7 +244,7 @@ class TestFile:
         """Any name and any scale, holding or failed, with a control that could not be read."""
         broken = Control(f"{name}.tif", TWO, refusal=f'{name}: "not" a slide')
         for controls in (site(gain), (*site(gain), broken)):
-            found = fit_intensity(name, controls, SCALE)
+            found = fit_intensity(name, controls, SCALE, SETTINGS)
             write_calibration(found, tmp_path / "site.toml")
             assert load_calibration(tmp_path / "site.toml") == found
 
@@ -228,7 +266,14 @@ class TestFile:
             ("dab_scale", "dab_scales", "dab_scale: "),
             ("[scale]", 'mine = "x"\n[scale]', "mine: "),
             ("reference_od = [0.025, ", "reference_od = [", "scale.reference_od"),
-            ("hetscore/intensity/1", "hetscore/intensity/2", "schema: "),
+            ("hetscore/intensity/2", "hetscore/intensity/3", "schema: "),
+            (
+                "hetscore/intensity/2",
+                "hetscore/intensity/1",
+                "/1, without the settings its controls were measured with",
+            ),
+            ("flips = false", "flips = 2024-01-01", "settings.made.flips"),
+            ("[settings.tiling]", "[setting.tiling]", "setting: "),
             ("dab_scale = 0.8", "dab_scale = ", "not valid TOML"),
         ],
     )
@@ -245,6 +290,20 @@ class TestFile:
 
         assert str(caught.value).startswith(f"{path}: ")
         assert told in str(caught.value)
+
+    def test_an_older_file_is_measured_again(self, tmp_path: Path) -> None:
+        """Of a version that wrote no settings: nothing but that is told, and what to do."""
+        path = tmp_path / "site.toml"
+        write_calibration(fit(*site(0.8)), path)
+        text = path.read_text(encoding="utf-8").replace("intensity/2", "intensity/1")
+        path.write_text(re.sub(r"\[settings\.\w+\]\n(?:\w.*\n)+", "", text), encoding="utf-8")
+
+        with pytest.raises(UsageError) as caught:
+            load_calibration(path)
+
+        remedy = "expected hetscore/intensity/2. Measure the controls again: `hetscore calibrate intensity`."
+        assert str(caught.value).endswith(f"its controls were measured with; {remedy}")
+        assert is_calibration(path)
 
     def test_what_may_be_replaced(self, tmp_path: Path) -> None:
         """A calibration, failed or broken; no other file, not an empty one either, and no folder."""

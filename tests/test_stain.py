@@ -17,6 +17,9 @@ from hetscore.stain import (
     angle_between,
     find_white,
     optical_density,
+    rescaled_density,
+    rescaled_picture,
+    rescaling_matrix,
     unmix,
     unmix_residual,
     unmixing_matrix,
@@ -115,6 +118,75 @@ class TestUnmix:
         """Nothing can be divided by it otherwise."""
         with pytest.raises(ValueError, match="expected a positive number"):
             replace(STAIN, dab_scale=dab_scale)
+
+
+def _lose(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Density of each channel of a picture's only pixel that half a gray level stands for."""
+    lost: NDArray[np.float64] = np.log10((rgb[0, 0] + 1.5) / (rgb[0, 0] + 0.5))
+    return lost
+
+
+class TestRescale:
+    """A picture as the laboratory of the model would have stained it."""
+
+    DAB = np.array(VECTORS.dab) / np.linalg.norm(VECTORS.dab)
+
+    @given(st.floats(0.25, 4))
+    def test_it_undoes_a_gain(self, gain: float) -> None:
+        """DAB multiplied, then read with that scale: any densities are what they were."""
+        multiply = np.eye(3) + (gain - 1) * np.outer(self.DAB, unmixing_matrix(VECTORS)[1])
+        np.testing.assert_allclose(rescaling_matrix(replace(STAIN, dab_scale=gain)) @ multiply, np.eye(3), atol=1e-12)
+
+    def test_only_dab_is_scaled(self) -> None:
+        """At a scale of 1.25 four fifths of it are left, and all of hematoxylin and of what neither stain explains."""
+        matrix = rescaling_matrix(replace(STAIN, dab_scale=1.25))
+        other = np.cross(VECTORS.hematoxylin, VECTORS.dab)
+        np.testing.assert_allclose(matrix @ self.DAB, 0.8 * self.DAB, atol=1e-12)
+        for color in (VECTORS.hematoxylin, other):
+            np.testing.assert_allclose(matrix @ color, color, atol=1e-12)
+
+    @settings(deadline=None)  # the first call compiles
+    @given(st.floats(0, 1), st.floats(0, 0.8), st.floats(0.7, 1.45))
+    def test_a_site_that_stains_more_is_shown_alike(self, hematoxylin: float, dab: float, gain: float) -> None:
+        """Half a gray level in each channel of the two pictures is all that differs."""
+        original, drifted = (paint(np.array([[hematoxylin]]), np.array([[g * dab]])) for g in (1, gain))
+        site = replace(STAIN, dab_scale=gain)
+        worst = _lose(original) + np.abs(rescaling_matrix(site)) @ _lose(drifted) + 1e-5
+
+        density, picture = rescaled_density(drifted, site), rescaled_picture(drifted, site)
+
+        assert (np.abs(density - optical_density(original, WHITE))[0, 0] <= worst).all()
+        assert np.abs(picture.astype(int) - original).max() <= 3
+
+    def test_what_it_does_agrees_with_unmixing(self) -> None:
+        """Of any pixel: DAB is divided by the scale, hematoxylin kept."""
+        site = replace(STAIN, dab_scale=0.8)
+        found = rescaled_density(TILE, site) @ unmixing_matrix(VECTORS).T
+        for c, expected in enumerate(unmix(TILE, site)):
+            np.testing.assert_allclose(found[..., c], expected, atol=1e-5)
+
+    def test_without_a_scale_nothing_is_computed(self) -> None:
+        """The same bits, whatever the vectors: even those of no color at all."""
+        plain = Stain(WHITE, StainVectors((0.0, 0.0, 0.0), (0.0, 0.0, 0.0)))
+        assert np.array_equal(rescaled_density(TILE, plain), optical_density(TILE, WHITE))
+        assert rescaled_picture(TILE, plain) is TILE
+
+    @settings(deadline=None)  # the first call compiles
+    @given(st.integers(0, 39), st.integers(0, 49), st.integers(1, 40), st.integers(1, 50))
+    def test_a_crop_is_rescaled_bit_for_bit_as_the_tile(self, top: int, left: int, height: int, width: int) -> None:
+        """A pixel is shown alike in whatever tile it is read."""
+        crop, site = (slice(top, top + height), slice(left, left + width)), replace(STAIN, dab_scale=1.25)
+        assert np.array_equal(rescaled_density(TILE, site)[crop], rescaled_density(TILE[crop], site))
+        assert np.array_equal(rescaled_picture(TILE, site)[crop], rescaled_picture(TILE[crop], site))
+
+    def test_the_ends_of_the_gray_levels(self) -> None:
+        """Nothing is brighter than white or darker than black, and the pixels given are left as they were."""
+        ends = np.array([[[255, 255, 255], [0, 0, 0]]], np.uint8)
+        for gain in (0.5, 2.0):
+            shown = rescaled_picture(ends, replace(STAIN, dab_scale=gain))
+            assert (shown[0, 0] >= 250).all()
+            assert (shown[0, 1] <= 10).all()
+        assert ends.ravel().tolist() == [255, 255, 255, 0, 0, 0]
 
 
 class TestUnmixResidual:

@@ -29,6 +29,7 @@ def calibrate_intensity(
     model: Annotated[str | None, typer.Option("--model", help="Model: a folder under models/ or a path.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")] = None,
     device: Annotated[str | None, typer.Option(help="Where a network runs: auto, cpu, cuda or mps.")] = None,
+    flips: Annotated[bool | None, typer.Option(help="Show the network each tile in four mirrorings, as score.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as it may use.")] = None,
 ) -> None:
     """Measure control tissue of known score, fit the site's scale of DAB and check that every control keeps its place.
@@ -40,22 +41,23 @@ def calibrate_intensity(
 
     from hetscore.batch.controls import measure_controls, read_controls
     from hetscore.cli.progress import show_progress
-    from hetscore.config import load_model, load_settings
+    from hetscore.config import find_measuring, load_model, load_settings
     from hetscore.domain import MppSource
     from hetscore.intensity import fit_intensity, write_calibration
     from hetscore.pipeline import Run
     from hetscore.slides.resolution import check_given_mpp
 
     check_given_mpp(mpp, MppSource.COMMAND_LINE)
-    given = {"mpp": mpp, "model": model, "network": {"device": device}, "torchscript": {"device": device}}
-    settings = replace(load_settings(config, **given), calibration=None)  # controls are measured as they are
+    network, torchscript = {"device": device, "flips": flips}, {"device": device}
+    given = load_settings(config, mpp=mpp, model=model, network=network, torchscript=torchscript)
+    settings = replace(given, calibration=None)  # controls are measured as they are
     _check_name(name or out.stem)
     slides = read_controls(controls)
     _check_out(out, (controls, *([config] if config else []), *(control.slide.path for control in slides)))
     with show_progress("controls", len(slides)) as (progress, done):
         run = Run(settings, load_model(settings.model, settings), workers or len(os.sched_getaffinity(0)), progress)
         measured = measure_controls(slides, run, lambda c: done(f"{c.name}: {c.n_cells} tumor cells"))
-    calibration = fit_intensity(name or out.stem, measured, run.model.scale)
+    calibration = fit_intensity(name or out.stem, measured, run.model.scale, find_measuring(settings, run.model))
     write_calibration(calibration, out)
     _print_calibration(calibration, out)
     if calibration.is_failed:

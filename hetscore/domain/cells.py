@@ -62,6 +62,20 @@ class Cells:
     """Width of the membrane line at half its height, the median over the stained part; NaN where nothing is stained."""
     nucleus_residual_od: NDArray[np.float32]
     """Optical density over the nucleus that neither stain explains (the length of what unmixing leaves over)."""
+    membrane_ground_od: NDArray[np.float32]
+    """DAB optical density of what lies beside the line, on its darker side; with `membrane_od` the density of the line
+    itself."""
+    membrane_arcs: NDArray[np.int8]
+    """How many stretches of the membrane are stained; a ring is one."""
+    gap_deg: NDArray[np.float32]
+    """Direction of the middle of the longest unstained stretch, degrees from the right, growing downward, [0, 360); NaN
+    where the membrane is stained all around or nowhere."""
+    lumen_share: NDArray[np.float32]
+    """Share of the membrane's length that faces open space: the apical side of a gland's cell, [0, 1]."""
+    lumen_stained: NDArray[np.float32]
+    """Stained share of that, [0, 1]; NaN where no side faces open space."""
+    saturated_share: NDArray[np.float32]
+    """Share of the membrane's length where the line is too dark for the camera, and its density a lower bound."""
     membrane_class: NDArray[np.int8]
     """`MembraneClass`."""
     p_class: NDArray[np.float32]
@@ -132,6 +146,12 @@ def empty_cells() -> Cells:
         nucleus_od=f4,
         membrane_width_um=f4,
         nucleus_residual_od=f4,
+        membrane_ground_od=f4,
+        membrane_arcs=i1,
+        gap_deg=f4,
+        lumen_share=f4,
+        lumen_stained=f4,
+        saturated_share=f4,
         membrane_class=i1,
         p_class=np.zeros((0, 4), np.float32),
         outline_xy=np.zeros((0, 2), np.float32),

@@ -5,7 +5,25 @@ whose nucleus the tile's core owns. Rays run from the nucleus outward; on each t
 near the cell's border, read above what lies on both sides of it, so neither haze nor a brown neighbor is a membrane.
 """
 
-from hetscore.membrane.measure import Lines, find_lines, find_pattern, longest_arc, measure_cells
+from hetscore.membrane.measure import (
+    Lines,
+    count_arcs,
+    find_gap,
+    find_lines,
+    find_pattern,
+    longest_arc,
+    measure_cells,
+)
 from hetscore.membrane.params import MAX_SEEN_UM, MembraneParams
 
-__all__ = ["MAX_SEEN_UM", "Lines", "MembraneParams", "find_lines", "find_pattern", "longest_arc", "measure_cells"]
+__all__ = [
+    "MAX_SEEN_UM",
+    "Lines",
+    "MembraneParams",
+    "count_arcs",
+    "find_gap",
+    "find_lines",
+    "find_pattern",
+    "longest_arc",
+    "measure_cells",
+]

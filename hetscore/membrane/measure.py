@@ -9,10 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hetscore.domain import Cells, MembraneClass, MembranePattern, TileImage, TileLabels
+from hetscore.domain import Cells, MembraneClass, MembranePattern, Rgb, TileImage, TileLabels
 from hetscore.membrane.params import RAYS_A_CORNER, MembraneParams
 from hetscore.membrane.rays import Rays, cast_rays
-from hetscore.stain import Image, Stain, unmix, unmix_residual
+from hetscore.stain import Image, Stain, residual_tables, unmix_dab
 
 Floats = NDArray[np.float64]
 
@@ -101,12 +101,13 @@ class _Seen:
 
 def _look(image: TileImage, labels: TileLabels, stain: Stain, params: MembraneParams) -> _Seen:
     tile = image.tile
-    _, dab = unmix(image.rgb, stain)
-    nuclei = _nucleus_table(labels.nuclei, len(labels.p_tumor), dab, unmix_residual(image.rgb, stain), labels.shrink)
+    rgb = np.ascontiguousarray(image.rgb)
+    dab = unmix_dab(rgb, stain)
+    nuclei = _nucleus_table(labels.nuclei, len(labels.p_tumor), dab, rgb, residual_tables(stain), labels.shrink)
     x = _snap(tile.box.x + (nuclei[:, 1] + 0.5) * labels.shrink * tile.downsample)
     y = _snap(tile.box.y + (nuclei[:, 2] + 0.5) * labels.shrink * tile.downsample)
     owned = np.flatnonzero((nuclei[:, 0] > 0) & tile.core.contains(x, y))
-    return _Seen(nuclei, owned, x[owned], y[owned], cast_rays(labels, nuclei, owned, dab, tile.mpp, params))
+    return _Seen(nuclei, owned, x[owned], y[owned], cast_rays(image, labels, nuclei, owned, dab, stain, params))
 
 
 def _snap(values: Floats) -> Floats:
@@ -116,15 +117,17 @@ def _snap(values: Floats) -> Floats:
 
 
 @njit(cache=True, nogil=True)
-def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, residual: Image, shrink: int) -> Floats:
+def _nucleus_table(
+    nuclei: NDArray[np.int32], n: int, dab: Image, rgb: Rgb, residual: NDArray[np.float32], shrink: int
+) -> Floats:
     """Area (label px), mean x, mean y (label px), mean DAB and mean residual of each nucleus, (n, 5)."""
     table = np.zeros((n, 5))
     first = np.zeros((n, 2), np.int64)
     for i in range(nuclei.shape[0]):
         for j in range(nuclei.shape[1]):
-            k = nuclei[i, j] - 1
-            if k < 0:
+            if nuclei[i, j] == 0:
                 continue
+            k = np.uint64(nuclei[i, j] - 1)
             if table[k, 0] == 0:
                 first[k, 0], first[k, 1] = j, i
             table[k, 0] += 1
@@ -132,14 +135,16 @@ def _nucleus_table(nuclei: NDArray[np.int32], n: int, dab: Image, residual: Imag
             table[k, 2] += i - first[k, 1]
             for di in range(shrink):
                 for dj in range(shrink):
-                    table[k, 3] += dab[i * shrink + di, j * shrink + dj] / (shrink * shrink)
-                    table[k, 4] += residual[i * shrink + di, j * shrink + dj] / (shrink * shrink)
-    for k in range(n):
-        if table[k, 0] > 0:
-            table[k, 1] = first[k, 0] + table[k, 1] / table[k, 0]
-            table[k, 2] = first[k, 1] + table[k, 2] / table[k, 0]
-            table[k, 3] /= table[k, 0]
-            table[k, 4] /= table[k, 0]
+                    row, column = np.uint64(i * shrink + di), np.uint64(j * shrink + dj)
+                    red, green, blue = rgb[row, column, 0], rgb[row, column, 1], rgb[row, column, 2]
+                    table[k, 3] += dab[row, column] / (shrink * shrink)
+                    table[k, 4] += abs(residual[0, red] + residual[1, green] + residual[2, blue]) / (shrink * shrink)
+    for cell in range(n):
+        if table[cell, 0] > 0:
+            table[cell, 1] = first[cell, 0] + table[cell, 1] / table[cell, 0]
+            table[cell, 2] = first[cell, 1] + table[cell, 2] / table[cell, 0]
+            table[cell, 3] /= table[cell, 0]
+            table[cell, 4] /= table[cell, 0]
     return table
 
 
@@ -151,32 +156,90 @@ def _membrane_columns(rays: Rays, params: MembraneParams) -> dict[str, Any]:
     stained = height >= params.stained_od
     completeness = (share * stained).sum(axis=1)
     arc = longest_arc(stained, share)
-    is_measurable = rays.border.max(axis=1) > 0  # else the nucleus is so bent that its center lies outside the cell
-    membrane_od = np.where(is_measurable, _upper_half(height, share), np.nan)
-    return {
-        "membrane_od": np.round(membrane_od, 4).astype(np.float32),
-        "membrane_completeness": np.round(completeness, 4).astype(np.float32),
-        "membrane_arc": np.round(arc, 4).astype(np.float32),
-        "membrane_pattern": find_pattern(completeness, arc, params),
-        "membrane_width_um": np.round(rays.width * params.step_um, 4).astype(np.float32),
-        "cytoplasm_od": np.round(rays.baseline_od, 4).astype(np.float32),
+    lumen_share = (share * rays.faces_lumen).sum(axis=1)
+    stained_of_lumen = (share * (stained & rays.faces_lumen)).sum(axis=1)
+    chosen = _choose_band(height, params.band)
+    membrane_od = np.where(_is_measurable(rays, share), _mean_of(chosen, height, share), np.nan)
+    columns = {
+        "membrane_od": membrane_od,
+        "membrane_completeness": completeness,
+        "membrane_arc": arc,
+        "membrane_width_um": rays.width * params.step_um,
+        "membrane_ground_od": _mean_of(chosen, rays.ground_od, share),
+        "gap_deg": find_gap(stained, share),
+        "lumen_share": lumen_share,
+        "lumen_stained": stained_of_lumen / np.where(lumen_share > 0, lumen_share, np.nan),
+        "saturated_share": (share * rays.is_saturated).sum(axis=1),
+        "cytoplasm_od": rays.baseline_od,
     }
+    return {name: np.round(column, 4).astype(np.float32) for name, column in columns.items()} | {
+        "membrane_pattern": find_pattern(completeness, arc, params),
+        "membrane_arcs": count_arcs(stained),
+    }
+
+
+def _is_measurable(rays: Rays, share: Floats) -> NDArray[np.bool_]:
+    """Tell where there is a membrane to measure.
+
+    There is none where the nucleus is so bent that its center lies outside the cell; and where the ground is too dark
+    for the camera along half of the border, a line cannot stand out, and faint would be said of the darkest cells.
+    """
+    is_dark: NDArray[np.bool_] = (share * rays.is_ground_saturated).sum(axis=1) >= 0.5
+    is_measurable: NDArray[np.bool_] = (rays.border.max(axis=1) > 0) & ~is_dark
+    return is_measurable
 
 
 def _middle_of_three(height: Floats) -> Floats:
     """Median of each ray and its two neighbors: a single odd ray is no membrane, and no gap."""
-    triples = np.stack([np.roll(height, 1, axis=1), height, np.roll(height, -1, axis=1)])
-    middle: Floats = np.median(triples, axis=0)
+    before, after = np.roll(height, 1, axis=1), np.roll(height, -1, axis=1)
+    low, high = np.minimum(before, after), np.maximum(before, after)
+    middle: Floats = np.clip(height, low, high)
     return middle
 
 
-def _upper_half(height: Floats, share: Floats) -> Floats:
-    """Mean height over the higher half of the rays: the stained part of a U-shaped membrane, not diluted by its gap."""
-    n_half = height.shape[1] // 2
-    order = np.argsort(-height, axis=1, kind="stable")[:, :n_half]
-    chosen, weight = np.take_along_axis(height, order, axis=1), np.take_along_axis(share, order, axis=1)
-    result: Floats = (chosen * weight).sum(axis=1) / weight.sum(axis=1)
+def _choose_band(height: Floats, band: tuple[float, float]) -> NDArray[np.intp]:
+    """Rays between two shares of the border, counted from the highest down."""
+    first, last = (round(share * height.shape[1]) for share in band)
+    order: NDArray[np.intp] = np.argsort(-height, axis=1, kind="stable")[:, first:last]
+    return order
+
+
+def _mean_of(chosen: NDArray[np.intp], values: Floats, share: Floats) -> Floats:
+    """Mean over some rays of each cell, by the length of border they stand for."""
+    value, weight = np.take_along_axis(values, chosen, axis=1), np.take_along_axis(share, chosen, axis=1)
+    result: Floats = (value * weight).sum(axis=1) / weight.sum(axis=1)
     return result
+
+
+def _bridge(stained: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Stain single unstained rays between two stained ones: that is less than the width of a strong line."""
+    return stained | (np.roll(stained, 1, axis=1) & np.roll(stained, -1, axis=1))
+
+
+def count_arcs(stained: NDArray[np.bool_]) -> NDArray[np.int8]:
+    """Count the stained arcs of each cell, as `longest_arc` sees them; a ring is one."""
+    bridged = _bridge(stained)
+    begins = bridged & ~np.roll(bridged, 1, axis=1)
+    return np.where(bridged.all(axis=1), 1, begins.sum(axis=1)).astype(np.int8)
+
+
+def find_gap(stained: NDArray[np.bool_], share: Floats) -> Floats:
+    """Find where the longest unstained stretch of each stained cell has its middle.
+
+    Parameters
+    ----------
+    stained, share : ndarray, (n, rays)
+        As for `longest_arc`.
+
+    Returns
+    -------
+    ndarray of float64, (n,)
+        Degrees from the right, growing downward, [0, 360); NaN where the membrane is stained all around or nowhere. Of
+        stretches of the same length, the first.
+    """
+    bridged = _bridge(stained)
+    _, middle = _longest_run(~bridged, share)
+    return np.where(bridged.any(axis=1), middle * (360 / stained.shape[1]), np.nan)
 
 
 def longest_arc(stained: NDArray[np.bool_], share: Floats) -> Floats:
@@ -195,15 +258,35 @@ def longest_arc(stained: NDArray[np.bool_], share: Floats) -> Floats:
     ndarray of float64, (n,)
         In [0, 1]; 1 where every ray is stained.
     """
-    bridged = stained | (np.roll(stained, 1, axis=1) & np.roll(stained, -1, axis=1))
-    n_rays = stained.shape[1]
-    twice = np.concatenate([bridged, bridged], axis=1)
-    run = np.zeros(len(stained))
-    best = np.zeros(len(stained))
-    for r in range(2 * n_rays):
-        run = np.where(twice[:, r], run + share[:, r % n_rays], 0.0)
-        best = np.maximum(best, run)
-    return np.minimum(best, 1.0)
+    longest: Floats = _longest_run(_bridge(stained), share)[0]
+    return longest
+
+
+@njit(cache=True, nogil=True)
+def _longest_run(is_in: NDArray[np.bool_], share: Floats) -> tuple[Floats, Floats]:
+    """Share and middle (rays, [0, n_rays)) of the longest run of each row, which is a ring; of equal ones, the first.
+
+    A row without any has the share 0 and the middle NaN; so has a full one no middle.
+    """
+    n, n_rays = is_in.shape
+    longest, middle = np.zeros(n), np.full(n, np.nan)
+    for c in range(n):
+        run, first = 0.0, 0
+        for step in range(2 * n_rays):
+            r = step % n_rays
+            if not is_in[c, r]:
+                run, first = 0.0, step + 1
+                continue
+            run += share[c, r]
+            if run > longest[c] + _SAME_SHARE and step - first < n_rays:
+                longest[c], middle[c] = run, (first + step) / 2 % n_rays
+        if is_in[c].all():
+            longest[c], middle[c] = 1.0, np.nan
+    return longest, middle
+
+
+_SAME_SHARE = 1e-9
+"""Runs whose shares differ by less are as long: their sums differ by rounding."""
 
 
 def find_pattern(completeness: Floats, arc: Floats, params: MembraneParams) -> NDArray[np.int8]:

@@ -13,11 +13,17 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from hetscore.domain import TileLabels
+from hetscore.domain import Rgb, TileImage, TileLabels
 from hetscore.membrane.params import MembraneParams
-from hetscore.stain import Image
+from hetscore.stain import Image, Stain
 
 Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+Labels = NDArray[np.int32]
+
+DARKEST_GRAY = 10
+"""From here down one gray level more or less is 0.04 of density or more, half of what makes a membrane stained: the
+camera can no longer tell how dark the place is."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +31,19 @@ class Rays:
     """What the rays saw; one row a cell."""
 
     height_od: Floats
-    """(n, n_rays), darkest brown on the ray near the border, above the darker of its two sides."""
+    """(n, n_rays), darkest brown on the ray near the border, above its ground."""
+    ground_od: Floats
+    """(n, n_rays), least density on the darker of the line's two sides."""
     place: Floats
     """(n, n_rays), where the line is, steps from the center."""
     border: Floats
     """(n, n_rays), where the cell's territory ends, steps from the center."""
+    faces_lumen: Booleans
+    """(n, n_rays), whether open space lies beyond the line, and no other cell."""
+    is_saturated: Booleans
+    """(n, n_rays), whether the line is too dark for the camera."""
+    is_ground_saturated: Booleans
+    """(n, n_rays), whether its ground is, so that nothing can stand out."""
     baseline_od: Floats
     """(n,), median density between nucleus and membrane: the cytoplasm; the nucleus where there is too little."""
     width: Floats
@@ -49,15 +63,37 @@ class _Window(NamedTuple):
     width_rays: int
     stained_od: float
     plateau: float
+    lumen: tuple[int, int]
+    """From where to where beyond the line space must be open."""
+    open_green: float
+    """Least green of open space, gray levels."""
+
+
+class _Picture(NamedTuple):
+    """What the rays run over."""
+
+    rgb: Rgb
+    dab: Image
+    nuclei: Labels
+    cells: Labels
+    shrink: int
 
 
 def cast_rays(
-    labels: TileLabels, nuclei: Floats, owned: NDArray[np.int64], dab: Image, mpp: float, params: MembraneParams
+    image: TileImage,
+    labels: TileLabels,
+    nuclei: Floats,
+    owned: NDArray[np.int64],
+    dab: Image,
+    stain: Stain,
+    params: MembraneParams,
 ) -> Rays:
     """Cast the rays of the cells that a tile owns.
 
     Parameters
     ----------
+    image : TileImage
+        The tile's pixels.
     labels : TileLabels
         Nuclei and cells.
     nuclei : ndarray of float64, (n, 5)
@@ -66,8 +102,8 @@ def cast_rays(
         Rows of the cells to measure.
     dab : ndarray of float32, (h, w)
         Density of DAB, pixels of the tile.
-    mpp : float
-        Microns per pixel of the tile.
+    stain : Stain
+        The slide's glass.
     params : MembraneParams
         How the membrane is looked for.
 
@@ -77,112 +113,195 @@ def cast_rays(
         One row for each of `owned`.
     """
     angles = np.arange(params.n_rays) * (2 * np.pi / params.n_rays)
-    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (params.step_um / mpp)
-    centers = (nuclei[owned, 1:3] + 0.5) * labels.shrink - 0.5
-    lengths = params.inside_um, params.outside_um, params.side_um, params.reach_um
-    inside, outside, side, reach = (round(v / params.step_um) for v in lengths)
-    band = round(params.min_band_um / params.step_um * params.n_rays)
-    widest, least = params.max_width_um / params.step_um, params.min_width_rays
-    window = _Window(inside, outside, side, reach, band, widest, least, params.stained_od, params.plateau)
-    baseline = nuclei[owned, 3]
-    height, place, border, width = _walk(
-        dab, labels.nuclei, labels.cells, labels.shrink, owned + 1, centers, directions, baseline, window
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1) * (params.step_um / image.tile.mpp)
+    picture = _Picture(np.ascontiguousarray(image.rgb), dab, labels.nuclei, labels.cells, labels.shrink)
+    columns = _walk(picture, owned + 1, nuclei[owned, 1:3] + 0.5, directions, nuclei[owned, 3], _window(stain, params))
+    return Rays(*columns)
+
+
+def _window(stain: Stain, params: MembraneParams) -> _Window:
+    def steps(length_um: float) -> int:
+        return round(length_um / params.step_um)
+
+    return _Window(
+        inside=steps(params.inside_um),
+        outside=steps(params.outside_um),
+        side=steps(params.side_um),
+        reach=steps(params.reach_um),
+        band=round(params.min_band_um / params.step_um * params.n_rays),
+        widest=params.max_width_um / params.step_um,
+        width_rays=params.min_width_rays,
+        stained_od=params.stained_od,
+        plateau=params.plateau,
+        lumen=(steps(params.lumen_um[0]), steps(params.lumen_um[1])),
+        open_green=(stain.white[1] + 1) * 10**-params.open_od - 1,
     )
-    return Rays(height, place, border, baseline, width)
-
-
-@njit(cache=True, nogil=True)
-def _sample(image: Image, x: float, y: float) -> float:
-    """Bilinear value of `image` at (x, y); the edge's value beyond the edge."""
-    height, width = image.shape
-    x, y = min(max(x, 0.0), width - 1.001), min(max(y, 0.0), height - 1.001)
-    j, i = int(x), int(y)
-    fx, fy = x - j, y - i
-    top = image[i, j] * (1 - fx) + image[i, j + 1] * fx
-    bottom = image[i + 1, j] * (1 - fx) + image[i + 1, j + 1] * fx
-    return float(top * (1 - fy) + bottom * fy)
 
 
 @njit(cache=True, nogil=True)
 def _walk(
-    dab: Image,
-    nuclei: NDArray[np.int32],
-    cells: NDArray[np.int32],
-    shrink: int,
-    ids: NDArray[np.int64],
-    centers: Floats,
-    directions: Floats,
-    baseline: Floats,
-    window: _Window,
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Walk all rays of all cells; see `Rays` for what comes out.
-
-    `baseline` comes in as the density of the nuclei and is overwritten where there is cytoplasm.
-    """
+    picture: _Picture, ids: NDArray[np.int64], seeds: Floats, directions: Floats, nucleus_od: Floats, window: _Window
+) -> tuple[Floats, Floats, Floats, Floats, Booleans, Booleans, Booleans, Floats, Floats]:
+    """Walk all rays of all cells; `seeds` in label pixels. See `Rays` for what comes out."""
     n, n_rays = len(ids), len(directions)
-    height, border, width = np.zeros((n, n_rays)), np.zeros((n, n_rays)), np.full(n, np.nan)
+    height, ground, border = np.zeros((n, n_rays)), np.zeros((n, n_rays)), np.zeros((n, n_rays))
     places = np.zeros((n, n_rays))
+    lumen, dark, dark_ground = np.zeros((3, n, n_rays), np.bool_)
+    baseline, width = nucleus_od.copy(), np.full(n, np.nan)
     ends = np.zeros((n_rays, 3), np.int64)  # last step in the nucleus, step of the peak, first step not yet sampled
     pool = np.empty(n_rays * (window.reach + 1))
-    seen = window.side + window.side // 2 + 1  # past the end of the search: half a side to its middle, and a side
-    beyond = max(seen, int(window.widest) + 4)
+    beyond = max(2 * window.side, int(window.widest) + 4)
     profiles = np.empty((n_rays, window.reach + window.outside + beyond))
+    rgb, dab, nuclei, cells = picture.rgb, picture.dab, picture.nuclei, picture.cells
     for c in range(n):
         used = 0
+        seed = seeds[c, 0], seeds[c, 1]
+        x, y = seeds[c, 0] * picture.shrink - 0.5, seeds[c, 1] * picture.shrink - 0.5
         for r in range(n_rays):
-            dx, dy = directions[r, 0], directions[r, 1]
-            last_nucleus, last_cell = 0, 0
-            for step in range(window.reach + 1):
-                i = int(centers[c, 1] + step * dy + 0.5) // shrink
-                j = int(centers[c, 0] + step * dx + 0.5) // shrink
-                if i < 0 or j < 0 or i >= cells.shape[0] or j >= cells.shape[1] or cells[i, j] != ids[c]:
-                    break
-                last_cell = step
-                if nuclei[i, j] == ids[c]:
-                    last_nucleus = step
-            stop = last_cell + window.outside
+            ray = x, y, directions[r, 0], directions[r, 1]
             profile = profiles[r]
-            for step in range(stop + seen):
-                profile[step] = _sample(dab, centers[c, 0] + step * dx, centers[c, 1] + step * dy)
+            along = directions[r, 0] / picture.shrink, directions[r, 1] / picture.shrink
+            last_nucleus, last_cell = _find_ends(nuclei, cells, ids[c], seed, along, window.reach)
+            middle, place, best, sampled = _find_line(profile, dab, ray, last_nucleus, last_cell, window)
+            side = _darker_side(profile, middle, window.side)
+            places[c, r], border[c, r] = middle, last_cell
+            ground[c, r] = profile[side]
+            height[c, r] = best - profile[side]
+            lumen[c, r] = _is_open(rgb, cells, picture.shrink, ray, max(middle, last_cell), window)
+            dark[c, r] = _is_dark(rgb, ray, place)
+            dark_ground[c, r] = _is_dark(rgb, ray, side)
             for step in range(last_nucleus + 1, last_cell - window.inside + 1):
                 pool[used] = profile[step]
                 used += 1
-            best, place = -1.0, 1
-            for step in range(max(1, last_nucleus - 1, last_cell - window.inside), stop + 1):
-                value = (profile[step - 1] + profile[step] + profile[step + 1]) / 3
-                if value > best:
-                    best, place = value, step
-            places[c, r] = _middle(profile, place, window.plateau * best, stop + window.side // 2)
-            height[c, r] = best - _darker_side(profile, int(places[c, r]), window.side)
-            border[c, r] = last_cell
-            ends[r, 0], ends[r, 1], ends[r, 2] = last_nucleus, place, stop + seen
+            ends[r, 0], ends[r, 1], ends[r, 2] = last_nucleus, place, sampled
         if used >= window.band:
             baseline[c] = np.median(pool[:used])
-        width[c] = _median_width(dab, profiles, ends, centers[c], directions, height[c], baseline[c], window)
-    return height, places, border, width
+        width[c] = _median_width(dab, profiles, ends, (x, y), directions, height[c], baseline[c], window)
+    return height, ground, places, border, lumen, dark, dark_ground, baseline, width
 
 
 @njit(cache=True, nogil=True)
-def _middle(profile: Floats, place: int, least: float, end: int) -> int:
-    """Find the middle of the flat top around `place`: of what keeps `least`, from the center out to `end`."""
-    first, last = place, place
-    while least > 0 and first > 1 and profile[first - 1] >= least:
+def _find_ends(
+    nuclei: Labels, cells: Labels, label: int, seed: tuple[float, float], along: tuple[float, float], reach: int
+) -> tuple[int, int]:
+    """Find the last step in the cell's nucleus, and the last before the ray leaves the cell; label pixels."""
+    rows, columns = cells.shape
+    last_nucleus, last_cell = 0, 0
+    for step in range(reach + 1):
+        x, y = seed[0] + step * along[0], seed[1] + step * along[1]
+        if x < 0 or y < 0 or x >= columns or y >= rows:
+            break
+        i, j = np.uint64(y), np.uint64(x)
+        if cells[i, j] != label:
+            break
+        last_cell = step
+        if nuclei[i, j] == label:
+            last_nucleus = step
+    return last_nucleus, last_cell
+
+
+@njit(cache=True, nogil=True)
+def _find_line(
+    profile: Floats,
+    dab: Image,
+    ray: tuple[float, float, float, float],
+    last_nucleus: int,
+    last_cell: int,
+    window: _Window,
+) -> tuple[int, int, float, int]:
+    """Find the middle of the line, its darkest step, the density there, and how far the profile is sampled.
+
+    The middle is that of the flat top: of what keeps a share of the top's density, from the center of the nucleus out
+    to half a side beyond the search.
+    """
+    stop = last_cell + window.outside
+    sampled = _extend(profile, dab, ray, 0, stop + 2)
+    best, place = -3.0, 1
+    for step in range(max(1, last_nucleus - 1, last_cell - window.inside), stop + 1):
+        value = profile[step - 1] + profile[step] + profile[step + 1]
+        if value > best:
+            best, place = value, step
+    best /= 3
+    first, last, least = place, place, window.plateau * best
+    while best > 0 and first > 1 and profile[first - 1] >= least:
         first -= 1
-    while least > 0 and last < end and profile[last + 1] >= least:
+    while best > 0 and last < stop + window.side // 2:
+        if last + 2 > sampled:
+            sampled = _extend(profile, dab, ray, sampled, last + 2)
+        if profile[last + 1] < least:
+            break
         last += 1
-    return (first + last) // 2
+    middle = (first + last) // 2
+    return middle, place, best, _extend(profile, dab, ray, sampled, middle + window.side + 1)
 
 
 @njit(cache=True, nogil=True)
-def _darker_side(profile: Floats, place: int, side: int) -> float:
-    """Least density within `side` steps on each side of the line, and of these two the greater.
+def _extend(profile: Floats, dab: Image, ray: tuple[float, float, float, float], sampled: int, wanted: int) -> int:
+    """Sample a ray as far as `wanted`, if it is not yet; return how far it is sampled now.
+
+    Indices are unsigned: numba then leaves out the code for negative ones, and a sample takes half the time.
+    """
+    x, y, dx, dy = ray
+    end_x, end_y = x + wanted * dx, y + wanted * dy
+    height, width = dab.shape
+    is_inside = min(x, y, end_x, end_y) >= 0 and max(x, end_x) < width - 1 and max(y, end_y) < height - 1
+    for step in range(sampled, wanted):
+        at_x, at_y = x + step * dx, y + step * dy
+        if not is_inside:
+            at_x, at_y = min(max(at_x, 0.0), width - 1.001), min(max(at_y, 0.0), height - 1.001)
+        i, j = np.uint64(at_y), np.uint64(at_x)
+        fx, fy = at_x - j, at_y - i
+        top = dab[i, j] * (1 - fx) + dab[i, j + _ONE] * fx
+        bottom = dab[i + _ONE, j] * (1 - fx) + dab[i + _ONE, j + _ONE] * fx
+        profile[step] = top * (1 - fy) + bottom * fy
+    return max(sampled, wanted)
+
+
+_ONE = np.uint64(1)
+
+
+@njit(cache=True, nogil=True)
+def _darker_side(profile: Floats, place: int, side: int) -> int:
+    """Find the least density within `side` steps on each side of the line, and of these two the greater.
 
     The center of the nucleus ends the inner side.
     """
-    inner, outer = profile[place], profile[place]
+    inner, outer = place, place
     for step in range(1, side + 1):
-        inner, outer = min(inner, profile[max(0, place - step)]), min(outer, profile[place + step])
-    return float(max(inner, outer))
+        if profile[max(0, place - step)] < profile[inner]:
+            inner = max(0, place - step)
+        if profile[place + step] < profile[outer]:
+            outer = place + step
+    return inner if profile[inner] > profile[outer] else outer
+
+
+@njit(cache=True, nogil=True)
+def _pixel(rgb: Rgb, ray: tuple[float, float, float, float], step: int) -> tuple[int, int]:
+    """Row and column of the pixel nearest to a place on the ray; the edge's beyond the edge."""
+    x, y = ray[0] + step * ray[2], ray[1] + step * ray[3]
+    row, column = int(max(y, 0.0) + 0.5), int(max(x, 0.0) + 0.5)
+    return min(row, rgb.shape[0] - 1), min(column, rgb.shape[1] - 1)
+
+
+@njit(cache=True, nogil=True)
+def _is_open(
+    rgb: Rgb, cells: Labels, shrink: int, ray: tuple[float, float, float, float], place: int, window: _Window
+) -> bool:
+    """Tell whether the ray comes into open space beyond `place`, the end of the cell or of its line."""
+    rows, columns = cells.shape
+    for step in range(window.lumen[0], window.lumen[1] + 1):
+        i, j = _pixel(rgb, ray, place + step)
+        row, column = min(i // shrink, rows - 1), min(j // shrink, columns - 1)
+        if cells[row, column] != 0 or rgb[i, j, 1] < window.open_green:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _is_dark(rgb: Rgb, ray: tuple[float, float, float, float], step: int) -> bool:
+    """Tell whether a place is too dark for the camera in some color."""
+    i, j = _pixel(rgb, ray, step)
+    return bool(min(rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]) <= DARKEST_GRAY)
 
 
 @njit(cache=True, nogil=True)
@@ -190,7 +309,7 @@ def _median_width(
     dab: Image,
     profiles: Floats,
     ends: NDArray[np.int64],
-    center: Floats,
+    center: tuple[float, float],
     directions: Floats,
     height: Floats,
     baseline: float,
@@ -238,7 +357,7 @@ def _line_width(
     start = inner + (half - profiles[r, inner]) / (profiles[r, inner + 1] - profiles[r, inner])
     while outer - start <= widest + 1:
         if outer >= n_sampled:
-            profiles[r, outer] = _sample(dab, ray[0] + outer * ray[2], ray[1] + outer * ray[3])
+            _extend(profiles[r], dab, ray, outer, outer + 1)
         if profiles[r, outer] <= half:
             end = outer - (half - profiles[r, outer]) / (profiles[r, outer - 1] - profiles[r, outer])
             return float(end - start)

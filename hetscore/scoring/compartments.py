@@ -50,10 +50,9 @@ def translocation_index(cells: Cells) -> Floats:
     Notes
     -----
     C is the cytoplasm, N the nucleus, and M the membrane: `membrane_od` is a height above the darker side of the line,
-    and M is the sum of it and C. That is the absolute density where the cell's own cytoplasm is the darker side; beside
-    a browner neighbor M is too low by as much as that is browner, and the index too high. A density below 0 is noise
-    and counts as 0. Where a cell has too little cytoplasm to measure, `cytoplasm_od` is that of the nucleus, and the
-    index of a cell stained evenly is then 1/3, as it is with a cytoplasm of its own.
+    so M is the sum of it and `membrane_ground_od`. A density below 0 is noise and counts as 0. Where a cell has too
+    little cytoplasm to measure, `cytoplasm_od` is that of the nucleus, and the index of a cell stained evenly is then
+    1/3, as it is with a cytoplasm of its own.
 
     The index is not specific in brightfield: a nucleus that is only blue, unmixed by vectors that do not quite fit,
     has some DAB too. Read it beside `nucleus_residual_od`, and never take it for a proof of HER2 in the nucleus.
@@ -73,7 +72,8 @@ def translocation_index(cells: Cells) -> Floats:
 def _densities(cells: Cells) -> tuple[Floats, Floats, Floats]:
     """Absolute DAB density of nucleus, membrane and cytoplasm."""
     cytoplasm = cells.cytoplasm_od.astype(np.float64)
-    return cells.nucleus_od.astype(np.float64), cells.membrane_od + cytoplasm, cytoplasm
+    membrane = cells.membrane_od.astype(np.float64) + cells.membrane_ground_od
+    return cells.nucleus_od.astype(np.float64), membrane, cytoplasm
 
 
 def measure_compartments(cells: Cells) -> Compartments | None:

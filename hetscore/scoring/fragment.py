@@ -44,6 +44,13 @@ class FragmentParams:
     of three)."""
     max_unscored_share: Fraction = Fraction(1, 10)
     """More unscored tumor cells than this could hide a tenth of the tumor, the share that decides in a resection."""
+    saturated_share: float = 0.5
+    """From this share of its membrane a cell counts as saturated: half of the border is what `membrane_od` looks at."""
+    hidden_nucleus_od: float = 0.31
+    """DAB over a nucleus above which it counts as hidden: the 99th percentile of the tumor cells that readers saw on
+    the development core of 3+ (0.14 on those of 2+)."""
+    max_dark_share: Fraction = Fraction(1, 10)
+    """More saturated cells, or hidden nuclei, than this are told: as many as unscored ones."""
     max_negative_clusters: int = 20
     """Clusters kept, largest first: four times what a reader is ever shown, so that a corrected few leave others."""
     clusters: ClusterParams = field(default_factory=ClusterParams)
@@ -157,6 +164,7 @@ def score_fragment(
         flags=(
             *(("failed-tiles",) if fragment.n_failed_tiles else ()),
             *_flag_fragment(len(tumor), counts, clusters, guideline, params),
+            *_flag_stain(cells.take(cells.is_tumor), params),
             *(("nuclear-stain",) if compartments and has_nuclear_stain(compartments) else ()),
         ),
         negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
@@ -283,6 +291,16 @@ def _flag_fragment(
         "few-tumor-cells": params.min_tumor_cells <= n_scored < params.caution_tumor_cells,
         "many-unscored": n_tumor >= params.min_tumor_cells and n_tumor - n_scored > n_unscored_allowed,
         "sub-cluster-stain": _has_stray_stain(counts, clusters, guideline),
+    }
+    return tuple(name for name, is_seen in seen.items() if is_seen)
+
+
+def _flag_stain(tumor: Cells, params: FragmentParams) -> tuple[str, ...]:
+    """Name the doubts about tumor cells too dark to be seen well, in alphabetical order."""
+    allowed = params.max_dark_share * len(tumor)
+    seen = {
+        "hidden-nuclei": np.count_nonzero(tumor.nucleus_od > params.hidden_nucleus_od) > allowed,
+        "saturated-stain": np.count_nonzero(tumor.saturated_share >= params.saturated_share) > allowed,
     }
     return tuple(name for name, is_seen in seen.items() if is_seen)
 

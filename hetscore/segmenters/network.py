@@ -1,7 +1,8 @@
 """The segmentation network: one U-Net, five maps at 0.5 um/px.
 
-Comes in: a tile's pixels and the slide's glass. Goes out: nuclei, cells and a tumor probability each, read from the
-maps by `segmenters.decoding`. What is found at a place depends on the picture around it and not on the tile.
+Comes in: a tile's pixels, the slide's glass and the site's scale of DAB. Goes out: nuclei, cells and a tumor
+probability each, read from the maps by `segmenters.decoding`. What is found at a place depends on the picture around
+it and not on the tile.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, cast
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor, nn
@@ -38,7 +40,7 @@ from hetscore.segmenters.decoding import (
 from hetscore.segmenters.devices import describe_device, find_device
 from hetscore.segmenters.growth import find_shrink, shrink_by
 from hetscore.segmenters.weights import read_weights
-from hetscore.stain import Stain, optical_density
+from hetscore.stain import Stain, optical_density, rescaled_density
 
 __all__ = [
     "BORDER",
@@ -160,7 +162,8 @@ class NetworkSegmenter:
         image : TileImage
             Pixels of the tile's box.
         stain : Stain
-            The slide's white point; the vectors are not used.
+            The slide's white point. Its vectors are used only where the site has a scale of DAB: the network is then
+            shown the densities as they would be in the laboratory it was trained in (`stain.rescaled_density`).
 
         Returns
         -------
@@ -168,18 +171,22 @@ class NetworkSegmenter:
             Near `NetworkParams.mpp`, labels in reading order of the centers.
         """
         shrink = find_shrink(image.tile.mpp, self.params.mpp)
-        maps = self.predict(shrink_by(image.rgb, shrink), stain.white)
+        maps = self._find_maps(rescaled_density(shrink_by(image.rgb, shrink), stain))
         nuclei, cells, logit = find_cells(maps, image.tile.mpp * shrink, self.params)
         return TileLabels(nuclei, cells, np.round(self.tumor.probability(logit), 6), shrink)
 
     def predict(self, rgb: Rgb, white: tuple[float, float, float]) -> Maps:
         """Compute the maps of a picture at about 0.5 um/px, (5, h, w) logits; several threads may ask."""
-        height, width = rgb.shape[:2]
+        return self._find_maps(optical_density(rgb, white))
+
+    def _find_maps(self, density: NDArray[np.float32]) -> Maps:
+        """Compute the maps of densities, (h, w, 3), padded to what the network takes."""
+        height, width = density.shape[:2]
         stride = self.config.stride
-        padded = cv2.copyMakeBorder(rgb, 0, -height % stride, 0, -width % stride, cv2.BORDER_REPLICATE)
-        density = np.ascontiguousarray(optical_density(np.asarray(padded), white).transpose(2, 0, 1)[None])
+        padded = cv2.copyMakeBorder(density, 0, -height % stride, 0, -width % stride, cv2.BORDER_REPLICATE)
+        shown = np.ascontiguousarray(np.asarray(padded).transpose(2, 0, 1)[None])  # (h, w, 3) -> (1, 3, h', w')
         with self._lock, torch.inference_mode():
-            maps = self._run(torch.from_numpy(density))
+            maps = self._run(torch.from_numpy(shown))
         return np.ascontiguousarray(maps[0, :, :height, :width].numpy())
 
     def _run(self, density: Tensor) -> Tensor:

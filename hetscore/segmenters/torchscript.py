@@ -1,7 +1,8 @@
 """A model of one's own: any TorchScript that takes a picture and returns label images, as those of InstanSeg do.
 
-Comes in: a tile's pixels and the slide's glass. Goes out: nuclei, cells and a tumor probability each. What the model
-takes and returns stands in its card (docs/models.md) and is checked when it is loaded and at every tile.
+Comes in: a tile's pixels, the slide's glass and the site's scale of DAB. Goes out: nuclei, cells and a tumor
+probability each. What the model takes and returns stands in its card (docs/models.md) and is checked when it is loaded
+and at every tile.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from hetscore.segmenters.devices import describe_device, find_device
 from hetscore.segmenters.growth import Labels, find_gaps, find_shrink, shrink_by, step_costs
 from hetscore.segmenters.matching import TorchscriptParams, grow_homeless, match_labels, number_anew
 from hetscore.segmenters.weights import read_weights
-from hetscore.stain import Stain, optical_density, unmix
+from hetscore.stain import Stain, optical_density, rescaled_picture, unmix
 
 Floats = NDArray[np.float32]
 White = tuple[float, float, float]
@@ -153,7 +154,7 @@ class TorchscriptSegmenter:
         image : TileImage
             Pixels of the tile's box.
         stain : Stain
-            The slide's white point and, for nuclei without a cell, its stain vectors.
+            The slide's white point and, for nuclei without a cell and for the site's scale of DAB, its stain vectors.
 
         Returns
         -------
@@ -164,10 +165,17 @@ class TorchscriptSegmenter:
         ------
         ModelError
             If the model fails, or does not return what its card says.
+
+        Notes
+        -----
+        Where the site has a scale of DAB the model is shown the picture as the laboratory of its card would have
+        stained it (`stain.rescaled_picture`). Whatever stains it was trained on, the numbers of its card (tumor map,
+        membrane class, `reference_od`) were measured on what it found there, and the controls place the site on that
+        scale. The picture has gray levels as any other, so all scalings hold for it.
         """
         shrink = find_shrink(image.tile.mpp, self.interface.mpp)
         rgb, mpp = shrink_by(image.rgb, shrink), image.tile.mpp * shrink
-        returned = self.predict(rgb, stain.white)
+        returned = self.predict(rescaled_picture(rgb, stain), stain.white)
         nuclei, cells = self._read_labels(returned, rgb, stain, mpp)
         n = int(nuclei.max(initial=0))
         if self.interface.tumor is None or returned.tumor is None:

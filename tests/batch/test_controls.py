@@ -156,7 +156,7 @@ class TestMeasure:
     def test_controls_are_measured_as_they_are(self, model: Model) -> None:
         """A run that already scales them would find no drift."""
         with pytest.raises(ValueError, match="without a calibration, not with site"):
-            measure_controls([], run_with(model, fit_intensity("site", [], model.scale)))
+            measure_controls([], run_with(model, fit_intensity("site", [], model.scale, {})))
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +209,7 @@ def make_site(tmp_path_factory: pytest.TempPathFactory, pieces: dict[tuple[str, 
         (folder / "controls.csv").write_text("\n".join(["slide,score,mpp", *rows]) + "\n", encoding="utf-8")
         measured = measure_controls(read_controls(folder / "controls.csv"), run_with(model))
         case = tuple(SlideInput(folder / f"{name}-{number}.png", mpp=MPP) for name, number in CASE)
-        calibration = fit_intensity(f"site-{gain}", measured, model.scale)
+        calibration = fit_intensity(f"site-{gain}", measured, model.scale, {})
         return Site(case, calibration, find_tumor(case, run_with(model, calibration)))
 
     return make

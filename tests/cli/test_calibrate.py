@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hetscore.cli import app
-from hetscore.config import load_model, models_folder
+from hetscore.config import Settings, find_measuring, load_intensity, load_model, load_settings, models_folder
 from hetscore.domain import Her2Score
 from hetscore.errors import UsageError
 from hetscore.intensity import Control, fit_intensity, load_calibration, write_calibration
@@ -53,10 +53,10 @@ def darker(tmp_path: Path) -> Path:
 
 def make_site(path: Path, strength: float = 1.0) -> Path:
     """Write a calibration of `watershed` from made-up controls, of which the 3+ has a strength of its own."""
-    scale = load_model("watershed").scale
+    model = load_model("watershed")
     strengths = {Her2Score.ONE_PLUS: 1.0, Her2Score.TWO_PLUS: 1.0, Her2Score.THREE_PLUS: strength}
-    controls = [Control(f"{s.label}.tif", s, 300, scale.reference_od[s] * g) for s, g in strengths.items()]
-    write_calibration(fit_intensity("autumn", controls, scale), path)
+    controls = [Control(f"{s.label}.tif", s, 300, model.scale.reference_od[s] * g) for s, g in strengths.items()]
+    write_calibration(fit_intensity("autumn", controls, model.scale, find_measuring(Settings(), model)), path)
     return path
 
 
@@ -78,6 +78,7 @@ def test_controls_that_hold(table: Path, darker: Path, tmp_path: Path) -> None:
     assert "homo-3plus.tif (3+): " in done.stderr
     assert (calibration.id, calibration.scale) == ("site", load_model(str(darker)).scale)
     assert [control.mpp for control in calibration.controls] == [0.25, 0.25]
+    assert calibration.settings == find_measuring(Settings(), load_model(str(darker)))
 
 
 def test_controls_that_fail(glass: Path, tmp_path: Path) -> None:
@@ -152,6 +153,75 @@ def test_an_older_calibration_is_replaced(glass: Path, tmp_path: Path) -> None:
     hetscore("calibrate", "intensity", *given)
 
     assert load_calibration(site).id == "winter"
+
+
+def test_the_settings_of_the_controls_are_written(glass: Path, tmp_path: Path) -> None:
+    """Those of the file and of the command line, by the table of the model's segmenter and no other; not the device."""
+    (tmp_path / "controls.csv").write_text(f"slide,score\n{glass.name},3+\n", encoding="utf-8")
+    (tmp_path / "config.toml").write_text("[membrane]\nstep_um = 0.5\n", encoding="utf-8")
+    out, config = tmp_path / "site.toml", tmp_path / "config.toml"
+
+    hetscore(
+        *("calibrate", "intensity", "--controls", tmp_path / "controls.csv", "--out", out, "--config", config),
+        *("--flips", "--device", "cpu"),
+    )
+
+    written = load_calibration(out).settings
+    assert set(written) == {"tiling", "network", "membrane"}
+    assert (written["membrane"]["step_um"], written["network"]["flips"]) == (0.5, True)
+    assert set(written["tiling"]) == {"mpp"}
+    assert "device" not in written["network"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"membrane": {"step_um": 0.5}},
+            "controls measured with membrane.step_um 0.25; expected 0.5, as the cases. Run",
+        ),
+        ({"tiling": {"mpp": 0.5}}, "controls measured with tiling.mpp 0.25; expected 0.5, as the cases. Run"),
+        ({"watershed": {"blob_sigmas_um": [2.3, 4.0]}}, "watershed.blob_sigmas_um [2.3]; expected [2.3, 4.0], as"),
+        (
+            {"watershed": {"cell_reach_um": 10.0}, "membrane": {"step_um": 0.5}, "tiling": {"mpp": 0.5}},
+            "measured with membrane.step_um 0.25; expected 0.5, as the cases (2 more differ). Run",
+        ),
+    ],
+    ids=["membrane", "tiling", "segmenter", "several"],
+)
+def test_other_settings_than_those_of_the_controls(tmp_path: Path, changed: dict[str, object], told: str) -> None:
+    """Another measure has another scale: the first difference is named, and the two ways out."""
+    site = make_site(tmp_path / "site.toml")
+
+    with pytest.raises(UsageError) as caught:
+        load_intensity(load_settings(None, calibration=str(site), **changed), load_model("watershed"))
+
+    assert str(caught.value).startswith(f"{site}: controls measured with ")
+    assert told in str(caught.value)
+    assert str(caught.value).endswith("with these settings, or score with those of the controls.")
+
+
+def test_settings_that_leave_the_measure_alone(tmp_path: Path) -> None:
+    """What chooses cells or judges them, the size of tiles, the device, and the tables of other segmenters."""
+    site = make_site(tmp_path / "site.toml")
+    free = {"tiling": {"core_px": 1024}, "tissue": {"halo_um": 30.0}, "network": {"flips": True, "device": "cpu"}}
+
+    found = load_intensity(load_settings(None, calibration=str(site), **free), load_model("watershed"))
+
+    assert found is not None
+    assert found.id == "autumn"
+
+
+def test_score_with_other_settings_than_the_controls(glass: Path, tmp_path: Path) -> None:
+    """Nothing is scored."""
+    site, config = make_site(tmp_path / "site.toml"), tmp_path / "config.toml"
+    config.write_text('model = "watershed"\n[membrane]\nstep_um = 0.5\n', encoding="utf-8")
+    given = ("--config", config, "--calibration", site)
+
+    with pytest.raises(UsageError, match=r"membrane\.step_um 0\.25; expected 0\.5"):
+        hetscore("score", glass, "--out", tmp_path / "out", *given, catch=False)
+
+    assert not (tmp_path / "out").exists()
 
 
 def test_score_with_a_calibration(glass: Path, tmp_path: Path) -> None:

@@ -38,8 +38,9 @@ def _cells(picture: str, **columns: list[float]) -> Cells:
 
 
 def _one(nucleus: float, membrane: float, cytoplasm: float) -> float:
-    """Index of one cell; the membrane as the height above its cytoplasm."""
-    cell = _cells("3", nucleus_od=[nucleus], membrane_od=[membrane], cytoplasm_od=[cytoplasm])
+    """Index of one cell; the membrane as the height above its cytoplasm, which is the darker side."""
+    columns = {"nucleus_od": nucleus, "membrane_od": membrane, "membrane_ground_od": cytoplasm}
+    cell = _cells("3", cytoplasm_od=[cytoplasm], **{name: [value] for name, value in columns.items()})
     return float(translocation_index(cell)[0])
 
 
@@ -77,6 +78,11 @@ class TestTranslocationIndex:
         """An unmeasured membrane, or no density at all, is not an index of 0."""
         assert isnan(_one(nucleus, membrane, 0.0))
 
+    def test_a_browner_neighbor_is_part_of_the_membranes_density(self) -> None:
+        """A line of 0.25 above a neighbor of 0.5 is as dark as one of 0.75 on glass."""
+        cell = _cells("3", nucleus_od=[0.25], membrane_od=[0.25], membrane_ground_od=[0.5], cytoplasm_od=[0.0])
+        assert translocation_index(cell)[0] == 0.25
+
     def test_no_cells(self) -> None:
         """An empty table has an empty column."""
         assert translocation_index(empty_cells()).shape == (0,)
@@ -104,6 +110,7 @@ class TestMeasureCompartments:
             "3 0 ? n",
             membrane_od=[0.5, 0.25, nan, 9],
             cytoplasm_od=[0.25, 0.0, 9, 9],
+            membrane_ground_od=[0.25, 0.0, 9, 9],
             nucleus_od=[0.0, 0.25, 9, 9],
             nucleus_residual_od=[0.25, 0.5, 9, 9],
         )

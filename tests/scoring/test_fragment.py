@@ -165,6 +165,22 @@ class TestAssessable:
         assert "sub-cluster-stain" not in score_picture("0 0 3 3 3 3 0", guideline="gastric-resection").flags
 
 
+class TestDarkStain:
+    """Fragments too dark to be seen well say so."""
+
+    @pytest.mark.parametrize(("n_dark", "flagged"), [(2, False), (3, True)])
+    @pytest.mark.parametrize(
+        ("column", "dark", "flag"), [("saturated_share", 0.5, "saturated-stain"), ("nucleus_od", 0.32, "hidden-nuclei")]
+    )
+    def test_more_than_a_tenth(self, column: str, dark: float, flag: str, n_dark: int, *, flagged: bool) -> None:
+        """Two of twenty tumor cells are a tenth, three are more; other cells do not count."""
+        cells = draw_cells("3 " * 20 + "n " * 20)
+        values = np.where(np.arange(40) < n_dark, dark, 0).astype(np.float32)
+        values[20:] = dark
+        score = _score(cells.with_columns(**{column: values}), FragmentParams())
+        assert (flag in score.flags) == flagged
+
+
 class TestLaws:
     """The score of any fragment."""
 

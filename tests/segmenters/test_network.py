@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from hetscore.segmenters.network import (
     fold,
     normalize,
 )
+from hetscore.stain import StainVectors
 from tests.drawings import STAIN, WHITE, make_tile, nuclei_picture, paint
 from tests.segmenters.builders import edit_card, make_network, write_network
 
@@ -159,6 +161,33 @@ class TestSegment:
         assert sorted(labels.nuclei[int(y), int(x)] for x, y in self.CENTERS) == [1, 2, 3, 4, 5]
         areas = [np.bincount(image.ravel())[1:] for image in (labels.nuclei, labels.cells)]
         assert (areas[1] > 1.5 * areas[0]).all()
+
+    @pytest.mark.parametrize("gain", [0.8, 1.25])
+    def test_a_site_that_stains_more_is_seen_alike(self, gain: float) -> None:
+        """With the site's scale the same nuclei, and tumor as likely; the network made by hand judges by the DAB."""
+        nuclei = nuclei_picture((160, 192), list(self.CENTERS))
+        dab = np.where(np.arange(192) < 96, 0.2, 0.4) * np.ones((160, 1))
+        original, drifted = (make_tile(paint(nuclei, g * dab)) for g in (1, gain))
+        segmenter = _segmenter(make_network())
+
+        before = segmenter.segment(original, STAIN)
+        unseen, seen = (segmenter.segment(drifted, replace(STAIN, dab_scale=scale)) for scale in (1.0, gain))
+
+        assert len(before.p_tumor) == len(unseen.p_tumor) == len(seen.p_tumor) == 5
+        assert (before.nuclei != seen.nuclei).mean() < 0.002
+        assert np.abs(seen.p_tumor - before.p_tumor).max() < 0.01
+        assert np.abs(unseen.p_tumor - before.p_tumor).max() > 0.05
+
+    def test_without_a_scale_the_vectors_are_not_used(self) -> None:
+        """Only the glass is: the same bits with the two stains exchanged."""
+        rgb = paint(nuclei_picture((160, 192), list(self.CENTERS)), np.full((160, 192), 0.3))
+        other = replace(STAIN, vectors=StainVectors(STAIN.vectors.dab, STAIN.vectors.hematoxylin))
+        segmenter = _segmenter(make_network())
+
+        one, same = (segmenter.segment(make_tile(rgb), stain) for stain in (STAIN, other))
+
+        assert np.array_equal(one.cells, same.cells)
+        assert np.array_equal(one.p_tumor, same.p_tumor)
 
     def test_the_margin_is_in_pixels_of_the_maps(self) -> None:
         """At 0.35 um/px the maps have pixels of 0.7 um, and the network sees farther than at 0.25."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,14 @@ class InfiniteTumor(nn.Module):
         return labels, labels / labels
 
 
+class Bright(nn.Module):
+    """One nucleus as large as the picture, the likelier tumor the larger the numbers that it is shown."""
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Average over the channels."""
+        return torch.ones_like(picture[:, :1]), 8 * picture.mean(dim=1, keepdim=True) - 4
+
+
 def _draw(*images: Mapping[int, tuple[float, float, float]]) -> Tensor:
     """Label images with discs: label -> x, y, radius."""
     drawn = np.zeros((1, len(images), *SHAPE), np.float32)
@@ -121,6 +130,21 @@ class TestSegment:
         dark, pale = (labels.p_tumor[labels.nuclei[64, x] - 1] for x in (40, 90))
         assert dark > 0.98
         assert pale == pytest.approx(0.5, abs=0.2)
+
+    @pytest.mark.parametrize("scaling", SCALINGS)
+    @pytest.mark.parametrize("gain", [0.8, 1.25])
+    def test_a_site_that_stains_more_is_seen_alike(self, tmp_path: Path, gain: float, scaling: str) -> None:
+        """With the site's scale the model is shown what it would have been shown, but for the gray levels' rounding."""
+        write_torchscript(tmp_path, Bright())
+        edit_card('"od"', f'"{scaling}"')(tmp_path)
+        segmenter = make_segmenter(load_model(str(tmp_path)), Settings())
+        original, drifted = (make_tile(paint(np.full(SHAPE, 0.2), np.full(SHAPE, 0.4 * g))) for g in (1, gain))
+
+        before = segmenter.segment(original, STAIN).p_tumor
+        unseen, seen = (segmenter.segment(drifted, replace(STAIN, dab_scale=s)).p_tumor for s in (1.0, gain))
+
+        assert seen == pytest.approx(before, abs=0.01)
+        assert abs(unseen - before) > 0.04
 
     def test_the_picture_is_left_as_it_was(self, tmp_path: Path) -> None:
         """A model may do what it likes with what it is shown."""
