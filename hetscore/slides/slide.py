@@ -56,7 +56,7 @@ class RawReader(Protocol):
         """Who wrote the file, in OpenSlide's words where it has one."""
 
     def read_level(self, level: int, box: Box) -> Rgb:
-        """Decode `box` (pixels of that level, inside it), (height, width, 3) uint8; raise `SlideError` if damaged."""
+        """Decode `box` (pixels of that level, inside it) into new (height, width, 3) uint8; `SlideError` if damaged."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -134,10 +134,12 @@ class Slide:
         level, step = self._level_for(downsample)
         factor = downsample // step
         out = Box(box.x // downsample, box.y // downsample, box.width // downsample, box.height // downsample)
+        side = max(1, MAX_PART_PX // factor)
+        if out.width <= side and out.height <= side:
+            return self._read_average(level, out, factor)
         rgb = np.empty((out.height, out.width, 3), np.uint8)
-        for part in _parts(out, max(1, MAX_PART_PX // factor)):
-            wanted = Box(part.x * factor, part.y * factor, part.width * factor, part.height * factor)
-            rgb[part.shifted(-out.x, -out.y).slices] = _average_blocks(self._read_filled(level, wanted), factor)
+        for part in _parts(out, side):
+            rgb[part.shifted(-out.x, -out.y).slices] = self._read_average(level, part, factor)
         return rgb
 
     def thumbnail(self, mpp: float) -> Thumbnail:
@@ -175,6 +177,11 @@ class Slide:
         close = [d for d in near if abs(d - wanted) <= MAX_THUMBNAIL_ERROR * wanted]
         nearest = max(1, round(wanted))
         return max(close, key=lambda d: (self._level_for(d)[1], -abs(d - wanted)), default=nearest)
+
+    def _read_average(self, level: int, out: Box, factor: int) -> Rgb:
+        """Read a box given in blocks of `factor` pixels of the level."""
+        wanted = Box(out.x * factor, out.y * factor, out.width * factor, out.height * factor)
+        return _average_blocks(self._read_filled(level, wanted), factor)
 
     def _read_filled(self, level: int, box: Box) -> Rgb:
         """Read a box of a level that may reach over its edge."""

@@ -6,23 +6,23 @@ All compressions of imagecodecs are read (JPEG, JPEG 2000, WebP, zstd ...), leve
 
 from __future__ import annotations
 
-import math
+import os
 import re
 import struct
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
-from numpy.typing import NDArray
 
 from hetscore.domain import Level, MppSource, Rgb
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
 from hetscore.slides.resolution import MppClaim
-from hetscore.slides.slide import WHITE, damage_error
+from hetscore.slides.slide import damage_error
+from hetscore.slides.tiff_tiles import DECODING_ERRORS, JPEG_COMPRESSIONS, Pixels, find_segments, make_decoder, paste
+from hetscore.slides.tile_cache import TileCache
 
 TiffFile = Any
 TiffSeries = Any
@@ -34,9 +34,6 @@ SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 MAX_UNTILED_PX = 400_000_000
 """A level without tiles is decoded whole and held: 1.2 GB of RGB at most."""
-
-JPEG_COMPRESSIONS = (6, 7, 34892, 33007)
-"""TIFF compressions whose decoder turns YCbCr into RGB itself and takes the shared tables of the page."""
 
 _UM_PER_RESOLUTION_UNIT = {2: 25_400.0, 3: 10_000.0}
 """TIFF 6.0, ResolutionUnit: 2 is the inch, 3 the centimeter."""
@@ -74,7 +71,7 @@ def open_raw(path: Path) -> TiffReader:
 
 
 class TiffReader:
-    """An open TIFF. Bytes are read under a lock, tiles are decoded outside of it."""
+    """An open TIFF. Threads read bytes at places of their own and decode tiles without a lock."""
 
     def __init__(self, path: Path, tiff: TiffFile) -> None:
         series = _first_series(path, tiff)
@@ -84,7 +81,8 @@ class TiffReader:
         self._pages = [level.keyframe for level in series.levels]
         for page in self._pages:
             _require_brightfield(path, page)
-        self._lock = threading.Lock()
+        self._decoders = [make_decoder(page) for page in self._pages]
+        self._cache = TileCache()
         self._hold_lock = threading.Lock()
         self._held: dict[int, Rgb] = {}
         self.levels = _levels(self._pages)
@@ -101,6 +99,7 @@ class TiffReader:
     def close(self) -> None:
         """Close the file."""
         self._held.clear()
+        self._cache.clear()
         self._tiff.close()
 
     def _hold(self, level: int) -> Rgb:
@@ -115,28 +114,30 @@ class TiffReader:
         return self._held[level]
 
     def _decode(self, level: int, box: Box) -> Rgb:
-        """Decode the tiles or strips that meet the box and put them together; missing ones stay white."""
-        page = self._pages[level]
-        rgb = np.full((box.height, box.width, 3), WHITE, np.uint8)
-        for index, segment, plane in _segments(page, box):
+        """Decode the tiles or strips that meet the box and put them together."""
+        rgb = np.empty((box.height, box.width, 3), np.uint8)
+        for index, segment, plane in find_segments(self._pages[level], box):
             part = segment.clipped(box)
-            pixels = self._decode_segment(level, index, part)
+            pixels = self._read_segment(level, index, part)
             if pixels is not None:
-                target = rgb[part.shifted(-box.x, -box.y).slices]
-                _paste(target, pixels[part.shifted(-segment.x, -segment.y).slices], plane)
+                pixels = pixels[part.shifted(-segment.x, -segment.y).slices]
+            paste(rgb[part.shifted(-box.x, -box.y).slices], pixels, plane)
         return rgb
 
-    def _decode_segment(self, level: int, index: int, part: Box) -> NDArray[np.uint8] | None:
+    def _read_segment(self, level: int, index: int, part: Box) -> Pixels | None:
+        """Find the pixels of a tile or strip, kept or decoded now; None if it was never written."""
         page = self._pages[level]
-        tables = {"jpegtables": page.jpegtables, "jpegheader": page.jpegheader}
-        arguments = tables if page.compression in JPEG_COMPRESSIONS else {}
+        pixels = self._cache.find((level, index))
+        if pixels is not None:
+            return pixels
         try:
             data = self._read_bytes(page.dataoffsets[index], page.databytecounts[index])
-            pixels, _, _ = page.decode(data, index, **arguments)
-        # What the decoders raise: imagecodecs RuntimeError, tifffile ValueError, and too few offsets an IndexError.
-        except (RuntimeError, ValueError, IndexError) as error:
+            pixels = None if data is None else self._decoders[level](index, data)
+        except (*DECODING_ERRORS, OSError) as error:
             raise damage_error(self._path, self.levels[level], part, str(error)) from error
-        return None if pixels is None else pixels[0]
+        if pixels is not None and page.is_tiled:  # a level without tiles is held whole
+            self._cache.keep((level, index), pixels)
+        return pixels
 
     def _read_bytes(self, offset: int, count: int) -> bytes | None:
         if count == 0:
@@ -144,9 +145,10 @@ class TiffReader:
         if offset + count > self._size:
             msg = f"its data end at byte {offset + count}, the file at {self._size}"
             raise ValueError(msg)
-        with self._lock:
-            self._tiff.filehandle.seek(offset)
-            data: bytes = self._tiff.filehandle.read(count)
+        data = os.pread(self._tiff.filehandle.fileno(), count, offset)
+        if len(data) < count:
+            msg = f"only {len(data)} of its {count} bytes could be read"
+            raise ValueError(msg)
         return data
 
 
@@ -189,33 +191,6 @@ def _levels(pages: list[TiffPage]) -> tuple[Level, ...]:
     width, height = pages[0].imagewidth, pages[0].imagelength
     downsamples = [(width / page.imagewidth + height / page.imagelength) / 2 for page in pages]
     return tuple(Level(p.imagewidth, p.imagelength, d) for p, d in zip(pages, downsamples, strict=True))
-
-
-def _segments(page: TiffPage, box: Box) -> Iterator[tuple[int, Box, int | None]]:
-    """Yield position, box and color plane (None: all) of the tiles or strips that meet the box."""
-    bounds = Box(0, 0, page.imagewidth, page.imagelength)
-    width = page.tilewidth if page.is_tiled else page.imagewidth
-    height = page.tilelength if page.is_tiled else page.rowsperstrip
-    across, down = math.ceil(page.imagewidth / width), math.ceil(page.imagelength / height)
-    planes: tuple[int | None, ...] = tuple(range(3)) if page.planarconfig == 2 else (None,)
-    for plane in planes:
-        for row in range(box.y // height, -(-box.bottom // height)):
-            for column in range(box.x // width, -(-box.right // width)):
-                index = ((plane or 0) * down + row) * across + column
-                yield index, Box(column * width, row * height, width, height).clipped(bounds), plane
-
-
-def _paste(target: NDArray[np.uint8], pixels: NDArray[np.uint8], plane: int | None) -> None:
-    """Put decoded pixels in place, on white where they are transparent."""
-    if plane is not None:
-        target[..., plane] = pixels[..., 0]
-        return
-    if pixels.shape[2] == 3:
-        target[...] = pixels
-        return
-    opacity = pixels[..., 3:].astype(np.uint16)
-    blended = pixels[..., :3] * opacity + WHITE * (WHITE - opacity)
-    target[...] = (blended + WHITE // 2) // WHITE
 
 
 def _vendor(tiff: TiffFile) -> str:
