@@ -6,16 +6,17 @@ from its center within its map. What is found at a place depends on the maps aro
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from hetscore.segmenters import DeviceName
-from hetscore.segmenters.calibration import mean_over
-from hetscore.segmenters.growth import Labels, drop_small, find_peaks, join_peaks
-from hetscore.segmenters.kernels import grow_seeds
+from hetscore.segmenters.growth import Labels, find_peaks, join_peaks, keep_regions
+from hetscore.segmenters.kernels import count_steps, grow_seeds, total_values
 
 Maps = NDArray[np.float32]
 """(len(MAPS), height, width), float32, logits."""
@@ -92,25 +93,61 @@ def find_cells(maps: Maps, mpp: float, params: NetworkParams) -> tuple[Labels, L
     A center where the map of nuclei says no is a nucleus of one pixel and so a speck. A nucleus where the map of cells
     says no is its own cell.
     """
-    chance = expit(maps[:TUMOR])
-    peaks = find_peaks(chance[CENTER], params.min_center, params.min_distance_um / mpp)
-    seeds = join_peaks(chance[CENTER], peaks, params.one_nucleus_um / mpp, params.one_nucleus_saddle)
-    rows, columns = seeds[:, 0], seeds[:, 1]
-    cost = (1 + np.rint(_BORDER_COST * chance[BORDER])).astype(np.uint8)
-    is_nucleus = chance[NUCLEUS] >= _MORE_LIKELY
-    is_nucleus[rows, columns] = True
-    nuclei = grow_seeds(rows, columns, cost * is_nucleus, int(params.nucleus_reach_um * _BORDER_SLACK / mpp))
-    nuclei, keep = drop_small(nuclei, len(seeds), params.min_area_um2 / mpp**2)
-    rows, columns = rows[keep], columns[keep]
-    cost[nuclei > 0] = 1
-    is_cell = (chance[CELL] >= _MORE_LIKELY) | (nuclei > 0)
-    cells = grow_seeds(rows, columns, cost * is_cell, int(params.cell_reach_um / mpp))
-    return nuclei, np.where(nuclei > 0, nuclei, cells), mean_over(nuclei, len(rows), maps[TUMOR])
+    seeds = _find_centers(maps[CENTER], mpp, params)
+    cost = 1 + count_steps(np.ascontiguousarray(maps[BORDER]), _BORDER_STEPS)
+    weight = cost * (maps[NUCLEUS] >= _MORE_LIKELY)
+    nuclei = grow_seeds(seeds[:, 0], seeds[:, 1], weight, int(params.nucleus_reach_um * _BORDER_SLACK / mpp))
+    area, total = total_values(nuclei, len(seeds), np.ascontiguousarray(maps[TUMOR]))
+    keep = area >= params.min_area_um2 / mpp**2
+    nuclei = keep_regions(nuclei, keep)
+    is_nucleus = nuclei > 0
+    weight = cost * (maps[CELL] >= _MORE_LIKELY)
+    np.copyto(weight, 1, where=is_nucleus)
+    cells = grow_seeds(seeds[keep, 0], seeds[keep, 1], weight, int(params.cell_reach_um / mpp))
+    np.copyto(cells, nuclei, where=is_nucleus)
+    return nuclei, cells, total[keep] / area[keep]
 
 
-_MORE_LIKELY = 0.5
-"""Chance from which a map says yes."""
+def _find_centers(logits: NDArray[np.float32], mpp: float, params: NetworkParams) -> NDArray[np.int64]:
+    """Row and column of each nucleus's center, reading order."""
+    chances = _chances_from(logits, params.min_center * min(1.0, params.one_nucleus_saddle))
+    peaks = find_peaks(chances, params.min_center, params.min_distance_um / mpp)
+    return join_peaks(chances, peaks, params.one_nucleus_um / mpp, params.one_nucleus_saddle)
+
+
+def _chances_from(logits: NDArray[np.float32], least: float) -> NDArray[np.float32]:
+    """Chances of at least `least`, 0 for smaller ones: only a pixel in twenty is near a center."""
+    chances = np.zeros(logits.size, np.float32)
+    places = np.flatnonzero(logits >= np.float32(logit(max(least, 0.0)) - _MARGIN))
+    chances[places] = expit(logits.ravel()[places])
+    return chances.reshape(logits.shape)
+
+
+_MARGIN = 0.01
+"""Logits below that of the least chance that are still looked at: far more than the rounding of a float32."""
+
+
+def _least_logit(measure: Callable[[np.float32], float], least: float) -> np.float32:
+    """Find the smallest logit, of all float32 from -100 to 100, whose measure is at least `least`.
+
+    A map compared with it says of every pixel what its measure would, with a hundredth of the work.
+    """
+    last = int(np.float32(100).view(np.int32))  # the bits of positive floats, read as numbers, are in order
+    numbers = range(-last, last + 1)
+    return _float_of(numbers[bisect_left(numbers, least, key=lambda number: measure(_float_of(number)))])
+
+
+def _float_of(number: int) -> np.float32:
+    return np.float32(np.copysign(np.int32(abs(number)).view(np.float32), number))
+
+
+_MORE_LIKELY = _least_logit(expit, 0.5)
+"""Logit from which a map says yes: about 0."""
 _BORDER_COST = 6
 """Steps that a pixel of a sure border costs more than another: two cells meet on it, not halfway between nuclei."""
+_BORDER_STEPS = np.array(
+    [_least_logit(lambda value: np.rint(_BORDER_COST * expit(value)), n) for n in range(1, _BORDER_COST + 1)]
+)
+"""Logits from which a pixel of the border costs a step more: the steps are its chance's share of `_BORDER_COST`."""
 _BORDER_SLACK = 1.5
 """A nucleus's own edge is part border, so its reach is counted in dearer steps."""

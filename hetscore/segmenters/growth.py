@@ -8,9 +8,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from hetscore.domain import Rgb
+from hetscore.segmenters.kernels import count_pixels, peak_places, renumber, stand_alone
 from hetscore.stain import Image
 
 Labels = NDArray[np.int32]
@@ -46,16 +46,13 @@ def find_peaks(image: Image, floor: float, distance_px: float) -> NDArray[np.int
 
     Of equal neighbors the first in reading order stays.
     """
-    offsets = np.arange(-int(distance_px), int(distance_px) + 1)
-    disc = (offsets[:, None] ** 2 + offsets[None, :] ** 2 <= distance_px**2).astype(np.uint8)
-    is_peak = (image >= cv2.dilate(image, disc)) & (image > floor)
-    peaks = np.argwhere(is_peak).astype(np.int64)
-    if not len(peaks):
-        return peaks
-    equals = cKDTree(peaks).query_pairs(distance_px, output_type="ndarray")  # within the disc only equals are left
-    keep = np.ones(len(peaks), bool)
-    keep[equals.max(axis=1)] = False
-    return peaks[keep]
+    side = np.arange(-int(distance_px), int(distance_px) + 1)
+    squared = side[:, None] ** 2 + side[None, :] ** 2
+    offsets = np.argwhere((squared > 0) & (squared <= distance_px**2))
+    nearest_first = np.argsort(squared[offsets[:, 0], offsets[:, 1]], kind="stable")
+    around = offsets[nearest_first].astype(np.int64) - int(distance_px)
+    peaks: NDArray[np.int64] = peak_places(np.ascontiguousarray(image), np.float32(floor), around)
+    return peaks
 
 
 def join_peaks(image: Image, peaks: NDArray[np.int64], reach_px: float, saddle: float) -> NDArray[np.int64]:
@@ -78,28 +75,21 @@ def join_peaks(image: Image, peaks: NDArray[np.int64], reach_px: float, saddle: 
         In the same order: of one hill the higher peak stays, of equal ones the first. Each pair is judged alone, so
         what stays does not depend on what lies beyond the reach.
     """
-    pairs = cKDTree(peaks).query_pairs(reach_px, output_type="ndarray") if len(peaks) else np.zeros((0, 2), np.int64)
-    first, second = (peaks[pairs[:, k]] for k in (0, 1))
-    steps = np.arange(1, _STEPS)[None, :, None] / _STEPS
-    way = first[:, None] + np.floor((second - first)[:, None] * steps + 0.5).astype(np.int64)
-    lowest = image[way[..., 0], way[..., 1]].min(axis=1)
-    heights = image[peaks[:, 0], peaks[:, 1]][pairs]
-    is_one = lowest >= saddle * heights.min(axis=1)
-    keep = np.ones(len(peaks), bool)
-    keep[np.where(heights[:, 0] < heights[:, 1], pairs[:, 0], pairs[:, 1])[is_one]] = False
-    return peaks[keep]
-
-
-_STEPS = 8
-"""Parts of the way between two peaks: at most 2 px each at 7 um."""
+    is_alone: NDArray[np.bool_] = stand_alone(np.ascontiguousarray(image), peaks, float(reach_px), np.float32(saddle))
+    return peaks[is_alone]
 
 
 def drop_small(nuclei: Labels, n: int, least_px: float) -> tuple[Labels, NDArray[np.bool_]]:
     """Take out regions of fewer than `least_px` pixels and number the others anew; which of the n were kept, (n,)."""
-    keep = np.bincount(nuclei.ravel(), minlength=n + 1)[1:] >= least_px
-    renumber = np.zeros(n + 1, np.int32)
-    renumber[1:][keep] = np.arange(1, keep.sum() + 1)
-    return renumber[nuclei], keep
+    keep: NDArray[np.bool_] = count_pixels(nuclei, n) >= least_px
+    return keep_regions(nuclei, keep), keep
+
+
+def keep_regions(labels: Labels, keep: NDArray[np.bool_]) -> Labels:
+    """Leave some of the regions 1..n, by `keep`, (n,), and number them anew in the same order."""
+    numbers = np.concatenate([[0], np.where(keep, np.cumsum(keep), 0)]).astype(np.int32)
+    kept: Labels = renumber(labels, numbers)
+    return kept
 
 
 def find_gaps(hematoxylin: Image, dab: Image, mpp: float) -> NDArray[np.bool_]:

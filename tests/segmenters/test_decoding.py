@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from hetscore.segmenters.decoding import BORDER, CELL, CENTER, MAPS, NUCLEUS, TUMOR, Maps, NetworkParams, find_cells
+from hetscore.segmenters.growth import Labels, drop_small, find_peaks, join_peaks
+from hetscore.segmenters.kernels import grow_seeds
 from tests.drawings import disc, distance
 
 SHAPE = (60, 100)
@@ -27,6 +31,23 @@ def _draw(centers: list[tuple[float, float]], radius: float = 7.0, territory: fl
 
 def _areas(labels: NDArray[np.int32]) -> list[int]:
     return [int(n) for n in np.bincount(labels.ravel())[1:]]
+
+
+def _find_plainly(maps: Maps) -> tuple[Labels, Labels, NDArray[np.float64]]:
+    """Find cells from the chances themselves, in as many passes as it takes: what `find_cells` promises."""
+    chance = expit(maps)
+    peaks = find_peaks(chance[CENTER], PARAMS.min_center, PARAMS.min_distance_um / MPP)
+    seeds = join_peaks(chance[CENTER], peaks, PARAMS.one_nucleus_um / MPP, PARAMS.one_nucleus_saddle)
+    cost = (1 + np.rint(6 * chance[BORDER])).astype(np.uint8)
+    nuclei = grow_seeds(
+        seeds[:, 0], seeds[:, 1], cost * (chance[NUCLEUS] >= 0.5), int(1.5 * PARAMS.nucleus_reach_um / MPP)
+    )
+    nuclei, keep = drop_small(nuclei, len(seeds), PARAMS.min_area_um2 / MPP**2)
+    cost[nuclei > 0] = 1
+    is_cell = (chance[CELL] >= 0.5) | (nuclei > 0)
+    cells = grow_seeds(seeds[keep, 0], seeds[keep, 1], cost * is_cell, int(PARAMS.cell_reach_um / MPP))
+    tumor = [maps[TUMOR][nuclei == number].mean(dtype=np.float64) for number in range(1, keep.sum() + 1)]
+    return nuclei, np.where(nuclei > 0, nuclei, cells), np.array(tumor)
 
 
 class TestFindCells:
@@ -94,6 +115,48 @@ class TestFindCells:
         (area,) = _areas(find_cells(maps, MPP, PARAMS)[1])
         (fine_area,) = _areas(find_cells(fine, MPP / 2, PARAMS)[1])
         assert fine_area == pytest.approx(4 * area, rel=0.05)
+
+    @pytest.mark.parametrize("scale", [0.5, 4.0, 60.0])
+    @pytest.mark.parametrize("shape", [(97, 131), (160, 64), (5, 200)])
+    def test_shortcuts_change_nothing(self, scale: float, shape: tuple[int, int]) -> None:
+        """On hills and hollows, low ones and such that chances are 0 and 1, rough where a map is near a step."""
+        rng = np.random.default_rng(7)
+        noise = rng.normal(0, 1, (len(MAPS), *shape)).astype(np.float32)
+        maps = np.stack([scale * 8 * cv2.GaussianBlur(layer, (0, 0), 3.0) for layer in noise]).astype(np.float32)
+        maps[NUCLEUS : BORDER + 1] += 0.4 * noise[NUCLEUS : BORDER + 1] + np.float32(0.3)
+        (nuclei, cells, tumor), expected = find_cells(maps, MPP, PARAMS), _find_plainly(maps)
+        assert np.array_equal(nuclei, expected[0])
+        assert np.array_equal(cells, expected[1])
+        assert tumor == pytest.approx(expected[2], rel=1e-6, abs=1e-6)
+
+    @pytest.mark.parametrize("least", [1, 2, 3, 4, 5, 6])
+    def test_the_border_is_priced_to_the_last_bit(self, least: int) -> None:
+        """Logits around a step of the price, bit by bit: each pixel costs what its rounded chance says.
+
+        Seeds at both ends of a row meet where their costs do, so a price that is off by one would move a cell's edge.
+        """
+        steps = np.log((least - 0.5) / 6 / (1 - (least - 0.5) / 6))
+        around = np.float32(steps) + np.arange(-20, 20) * np.spacing(np.float32(steps))
+        maps = _draw([(20.5, 30.5), (60.5, 30.5)], radius=5, territory=40)
+        for row, value in enumerate(around.astype(np.float32)):
+            maps[BORDER, 10 + row, 30:32] = value
+        for found, expected in zip(find_cells(maps, MPP, PARAMS)[:2], _find_plainly(maps)[:2], strict=True):
+            assert np.array_equal(found, expected)
+
+    @pytest.mark.parametrize("value", [-np.inf, -1e38, 0, 40, np.inf])
+    def test_extremes(self, value: float) -> None:
+        """Maps without a hill have at most one center, whatever their height, and no warning."""
+        maps = np.full((len(MAPS), 30, 50), value, np.float32)
+        nuclei, _, tumor = find_cells(maps, MPP, PARAMS)
+        assert len(tumor) == nuclei.max() == (1 if value == 0 else 0)
+
+    def test_maps_are_left_as_they_are(self) -> None:
+        """Also a view of them that is not in one piece."""
+        maps = _draw([(40.5, 30.5), (52.5, 30.5)])
+        before, view = maps.copy(), maps[:, 3:-3, 5:-5]
+        found, expected = find_cells(view, MPP, PARAMS), find_cells(view.copy(), MPP, PARAMS)
+        assert all(np.array_equal(found[k], expected[k]) for k in range(3))
+        assert np.array_equal(maps, before)
 
     def test_nothing(self) -> None:
         """No center, no cell, no complaint."""

@@ -4,8 +4,54 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
-from hetscore.segmenters.growth import drop_small, find_gaps, find_peaks, find_shrink, join_peaks, shrink_by, step_costs
+from hetscore.segmenters.growth import (
+    drop_small,
+    find_gaps,
+    find_peaks,
+    find_shrink,
+    join_peaks,
+    keep_regions,
+    shrink_by,
+    step_costs,
+)
+
+Picture = NDArray[np.float32]
+pictures = st.tuples(st.integers(1, 8), st.integers(1, 8)).flatmap(
+    lambda shape: arrays(np.float32, shape, elements=st.sampled_from([0, 0.25, 0.5, 0.75, 0.8125, 1]))
+)
+"""Small and with many equal heights."""
+
+
+def _peaks_slowly(image: Picture, floor: float, distance_px: float) -> list[list[int]]:
+    """Find first the pixels that nothing within the distance tops, then leave of those that see each other the first.
+
+    One between two equals that do not see each other goes all the same: it is second to the one before it.
+    """
+    places = [(int(i), int(j)) for i, j in np.argwhere(image > -np.inf)]
+
+    def sees(one: tuple[int, int], other: tuple[int, int]) -> bool:
+        return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 <= distance_px**2
+
+    tops = [p for p in places if image[p] > floor and all(image[q] <= image[p] for q in places if sees(p, q))]
+    return [list(p) for k, p in enumerate(tops) if not any(sees(p, q) for q in tops[:k])]
+
+
+def _joined_slowly(image: Picture, peaks: list[list[int]], reach_px: float, saddle: float) -> list[list[int]]:
+    """Walk the straight way between each two peaks in eight steps."""
+    gone = set()
+    for k, one in enumerate(peaks):
+        for m, other in enumerate(peaks[:k]):
+            away = np.subtract(other, one)
+            heights = image[tuple(other)], image[tuple(one)]
+            way = np.floor(other + np.outer(np.arange(1, 8) / 8, -away) + 0.5).astype(int)
+            if away @ away <= reach_px**2 and image[way[:, 0], way[:, 1]].min() >= np.float32(saddle) * min(heights):
+                gone.add(m if heights[0] < heights[1] else k)
+    return [peak for k, peak in enumerate(peaks) if k not in gone]
 
 
 class TestFindShrink:
@@ -66,6 +112,23 @@ class TestFindPeaks:
         assert [18, 18] in peaks
         assert [14, 14] not in peaks
 
+    @settings(deadline=None)  # the first call compiles
+    @given(pictures, st.sampled_from([0.5, 1.0, 1.5, 2.0, 2.3, 4.0]))
+    def test_it_is_the_slow_search(self, image: Picture, distance_px: float) -> None:
+        """On any picture, plateaus and edges too."""
+        assert find_peaks(image, 0.25, distance_px).tolist() == _peaks_slowly(image, 0.25, distance_px)
+
+    def test_the_floor_is_a_float32(self) -> None:
+        """A pixel that is the floor itself, to the last bit of the picture, is no peak."""
+        image = np.full((3, 3), 0, np.float32)
+        image[1, 1] = np.float32(0.3)  # a little above 0.3
+        assert len(find_peaks(image, 0.3, 1.0)) == 0
+
+    def test_a_view_does(self) -> None:
+        """Of every other pixel the same peaks are found as of their copy."""
+        image = np.random.default_rng(0).random((40, 60)).astype(np.float32)
+        assert np.array_equal(find_peaks(image[::2, ::2], 0.2, 3.0), find_peaks(image[::2, ::2].copy(), 0.2, 3.0))
+
 
 class TestJoinPeaks:
     """Two peaks of one hill are one."""
@@ -94,6 +157,14 @@ class TestJoinPeaks:
         image[2, 14] = np.float32(0.8)
         assert join_peaks(image, np.array(peaks), 12.0, 0.75).tolist() == [[2, 4]]
 
+    @settings(deadline=None)
+    @given(pictures, st.sampled_from([2.0, 3.5, 9.0]), st.sampled_from([0.5, 0.75, 1.0]))
+    def test_it_is_the_slow_walk(self, image: Picture, reach_px: float, saddle: float) -> None:
+        """On any picture, whichever way the second peak lies."""
+        peaks = find_peaks(image, 0.0, 1.0)
+        joined = join_peaks(image, peaks, reach_px, saddle)
+        assert joined.tolist() == _joined_slowly(image, peaks.tolist(), reach_px, saddle)
+
     @pytest.mark.parametrize("n", [0, 1])
     def test_nothing_to_join(self, n: int) -> None:
         """No peak and a single one stay as they are."""
@@ -115,6 +186,15 @@ class TestDropSmall:
         kept, keep = drop_small(np.zeros((2, 2), np.int32), 0, 5)
         assert not kept.any()
         assert keep.shape == (0,)
+
+
+class TestKeepRegions:
+    """Some regions, numbered anew."""
+
+    def test_by_hand(self) -> None:
+        """The first goes, and those after it move up."""
+        labels = np.array([[1, 2, 0], [3, 3, 2]], np.int32)
+        assert keep_regions(labels, np.array([False, True, True])).tolist() == [[0, 1, 0], [2, 2, 1]]
 
 
 class TestStepCosts:

@@ -1,4 +1,4 @@
-"""Bounded growth of seeds against a slow, readable search; sums over regions against numpy."""
+"""Growth of seeds and peaks against slow, readable searches; prices and sums over regions against numpy."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from hetscore.segmenters.kernels import grow_seeds, region_sums
+from hetscore.segmenters.kernels import (
+    count_pixels,
+    count_steps,
+    grow_seeds,
+    region_sums,
+    renumber,
+    total_values,
+)
 
 Weights = NDArray[np.uint8]
 Labels = NDArray[np.int32]
@@ -51,8 +58,12 @@ def _read(picture: str) -> Labels:
 
 @st.composite
 def fields(draw: st.DrawFn) -> tuple[Seeds, Weights, int]:
-    """Seeds in reading order on a field of free, hard and walled pixels, and a reach."""
-    shape = draw(st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    """Seeds in reading order on a field of free, hard and walled pixels, and a reach.
+
+    Small fields, and low wide ones that are relaxed in several runs.
+    """
+    small, wide = st.tuples(st.integers(1, 9), st.integers(1, 9)), st.tuples(st.integers(1, 3), st.integers(30, 70))
+    shape = draw(small | wide)
     weight = draw(arrays(np.uint8, shape, elements=st.sampled_from([1, 1, 1, 2, 5, 0])))
     places = st.tuples(st.integers(0, shape[0] - 1), st.integers(0, shape[1] - 1))
     return sorted(draw(st.lists(places, max_size=5))), weight, draw(st.integers(0, 8))
@@ -113,6 +124,37 @@ class TestGrowSeeds:
         """The second gets nothing."""
         assert np.array_equal(_grow([(0, 1), (0, 1)], np.ones((1, 3), np.uint8), 1), _read("111"))
 
+    def test_far_and_winding(self) -> None:
+        """Along a snake of walls, from one run of pixels to the next and back, a label goes as far as its reach."""
+        weight = np.ones((9, 80), np.uint8)
+        weight[1::4, :-1], weight[3::4, 1:] = 0, 0
+        for reach in (70, 150, 240, 1000):
+            assert np.array_equal(_grow([(0, 0)], weight, reach), _grow_slowly([(0, 0)], weight, reach))
+        assert _grow([(0, 0)], weight, 1000).all(where=weight > 0)
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_a_large_field(self, seed: int) -> None:
+        """With many seeds, the dearest weight and walls, to the pixel."""
+        rng = np.random.default_rng(seed)
+        weight = rng.choice(np.array([0, 1, 1, 2, 7, 255], np.uint8), (70, 101))
+        places = np.sort(rng.choice(weight.size, 60))
+        seeds = [(int(i), int(j)) for i, j in zip(*np.unravel_index(places, weight.shape), strict=True)]
+        assert np.array_equal(_grow(seeds, weight, 20), _grow_slowly(seeds, weight, 20))
+
+    def test_views_do(self) -> None:
+        """Columns of a table of seeds and every other pixel of a picture; neither is changed."""
+        seeds, weight = np.array([[0, 0], [2, 4]]), np.ones((6, 10), np.uint8)
+        labels = grow_seeds(seeds[:, 0], seeds[:, 1], weight[::2, ::2], 9)
+        assert np.array_equal(labels, _grow([(0, 0), (2, 4)], np.ones((3, 5), np.uint8), 9))
+        assert labels.flags.c_contiguous
+        assert seeds.tolist() == [[0, 0], [2, 4]]
+        assert (weight == 1).all()
+
+    def test_beyond_a_key(self) -> None:
+        """A reach that no key can hold is refused, not cut."""
+        with pytest.raises(ValueError, match="1 seeds that reach 300000000 px"):
+            _grow([(0, 0)], np.ones((2, 2), np.uint8), 300_000_000)
+
     @pytest.mark.parametrize("reach", [0, 3])
     def test_no_seed_no_label(self, reach: int) -> None:
         """And with a reach of 0 a seed is a single pixel."""
@@ -152,3 +194,36 @@ class TestRegionSums:
             x, y, value = columns - columns[0], rows - rows[0], image[rows, columns]
             expected = [len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y, value.sum(), value @ value, columns[0], rows[0]]
             assert sums[number - 1] == pytest.approx(expected)
+
+
+class TestCountSteps:
+    """How many steps a value reaches."""
+
+    def test_by_hand(self) -> None:
+        """A value on a step has reached it."""
+        values = np.array([[-1.0, 0.0, 0.5], [1.0, 2.5, np.inf]], np.float32)
+        assert count_steps(values, np.array([0, 1, 2], np.float32)).tolist() == [[0, 1, 1], [2, 3, 3]]
+
+    def test_no_step(self) -> None:
+        """None is reached."""
+        assert count_steps(np.ones((1, 2), np.float32), np.zeros(0, np.float32)).tolist() == [[0, 0]]
+
+
+class TestRegions:
+    """Areas, totals and numbers of regions."""
+
+    @settings(deadline=None)
+    @given(arrays(np.int32, (4, 7), elements=st.integers(0, 3)))
+    def test_they_are_numpys(self, labels: Labels) -> None:
+        """A region without a pixel has no area and no total."""
+        values = np.arange(28, dtype=np.float32).reshape(4, 7) / 8
+        areas = [int((labels == number).sum()) for number in (1, 2, 3)]
+        counts, totals = total_values(labels, 3, values)
+        assert count_pixels(labels, 3).tolist() == counts.tolist() == areas
+        assert totals.tolist() == [float(values[labels == number].sum(dtype=np.float64)) for number in (1, 2, 3)]
+
+    def test_renumber(self) -> None:
+        """The second region goes, the third takes its number; the labels given stay as they were."""
+        labels = np.array([[1, 0, 2], [3, 3, 2]], np.int32)
+        assert renumber(labels, np.array([0, 1, 0, 2], np.int32)).tolist() == [[1, 0, 0], [2, 2, 0]]
+        assert labels.tolist() == [[1, 0, 2], [3, 3, 2]]
