@@ -1,18 +1,24 @@
 """Fragments -> Tiles: what to read, and which tile owns which place.
 
-Cores lie on a grid anchored at the slide's corner and never overlap; each is trimmed to the tissue in it. Boxes add the
-margin that the segmenter needs to see every owned cell as if the slide were one tile.
+Cores never overlap and are cut to fit the tissue: what is read beside it, and read twice, costs as much time as what is
+wanted. Boxes add the margin that the segmenter needs to see every owned cell as if the slide were one tile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hetscore.domain import Fragments, Tile
-from hetscore.geometry import Box, grid_boxes
+from hetscore.geometry import Box
+
+Grid = NDArray[np.bool_]
+"""Where tissue lies, in steps of the alignment."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class TilingParams:
     """How the slide is cut."""
 
     core_px: int = 2048
-    """Side of a core in tile-image pixels, a multiple of `ALIGN_PX`. It changes speed and memory, never a cell."""
+    """Largest side of a core in tile-image pixels, a multiple of `ALIGN_PX`. It changes speed and memory, never a
+    cell."""
     mpp: float = 0.25
     """Finest useful resolution, um/px: a 1+ line is 0.64 um wide (Scheel 2018), so this samples it two and a half
     times."""
@@ -63,11 +70,13 @@ def plan_tiles(fragments: Fragments, mpp: float, margin_um: float, params: Tilin
     """
     downsample = find_downsample(mpp, params)
     unit = ALIGN_PX * downsample
-    margin = ceil(margin_um / (mpp * unit)) * unit
-    cores = _find_cores(fragments, params.core_px * downsample, unit)
+    margin = ceil(margin_um / (mpp * unit))
+    tissue = _mark_tissue(fragments, unit)
+    whole = Box(0, 0, tissue.shape[1], tissue.shape[0])
+    cores = sorted(_cut(whole, tissue, margin, params.core_px // ALIGN_PX), key=_row)
     return tuple(
-        Tile(i, core.grown(margin), core, downsample, mpp * downsample)
-        for i, core in enumerate(sorted(cores, key=_row))
+        Tile(i, _scaled(core.grown(margin), unit), _scaled(core, unit), downsample, mpp * downsample)
+        for i, core in enumerate(cores)
     )
 
 
@@ -75,24 +84,73 @@ def _row(core: Box) -> tuple[int, int]:
     return core.y, core.x
 
 
-def _find_cores(fragments: Fragments, size: int, unit: int) -> list[Box]:
-    """Grid cells that hold tissue, trimmed to it; level-0 pixels."""
+def _scaled(box: Box, unit: int) -> Box:
+    return Box(box.x * unit, box.y * unit, box.width * unit, box.height * unit)
+
+
+def _mark_tissue(fragments: Fragments, unit: int) -> Grid:
+    """Mark the squares of `unit` level-0 pixels that a thumbnail pixel of a fragment reaches into."""
     height, width = fragments.labels.shape
-    bounds = Box(0, 0, width * fragments.downsample, height * fragments.downsample)
-    trimmed = [_trim(cell, fragments, unit) for cell in grid_boxes(bounds, size)]
-    return [core for core in trimmed if core is not None]
+    sums = np.zeros((height + 1, width + 1), np.int64)
+    sums[1:, 1:] = (fragments.labels > 0).cumsum(axis=0).cumsum(axis=1)
+    top, bottom = _reach(height, fragments.downsample, unit)
+    left, right = _reach(width, fragments.downsample, unit)
+    grid: Grid = sums[bottom][:, right] - sums[top][:, right] - sums[bottom][:, left] + sums[top][:, left] > 0
+    return grid
 
 
-def _trim(cell: Box, fragments: Fragments, unit: int) -> Box | None:
-    """Smallest aligned part of a grid cell that holds all of its tissue; None where it holds none."""
-    scale = fragments.downsample
-    x, y = cell.x // scale, cell.y // scale
-    part = fragments.labels[y : ceil(cell.bottom / scale), x : ceil(cell.right / scale)]
+def _reach(n: int, downsample: int, unit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First thumbnail pixel in each step of `unit`, and the first beyond it, of `n` along a side."""
+    steps = np.arange(ceil(n * downsample / unit), dtype=np.int64)
+    return steps * unit // downsample, np.minimum(-(-(steps + 1) * unit // downsample), n)
+
+
+def _cut(box: Box, tissue: Grid, margin: int, size: int) -> Iterator[Box]:
+    """Cut a part of the slide into cores, along whole lines, until a further cut would cost more than it saves."""
+    core = _trim(box, tissue)
+    if core is None:
+        return
+    uncut = _cost(core, margin, size) if max(core.width, core.height) <= size else np.inf
+    parts = min(_find_cuts(core, tissue, size), key=lambda halves: _cost_of(halves, tissue, margin, size), default=None)
+    if parts is None or _cost_of(parts, tissue, margin, size) >= uncut:
+        yield core
+        return
+    for part in parts:
+        yield from _cut(part, tissue, margin, size)
+
+
+def _trim(box: Box, tissue: Grid) -> Box | None:
+    """Smallest part of a box that holds all of its tissue; None where it holds none."""
+    part = tissue[box.slices]
     rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
     if not len(rows):
         return None
-    left, top = (x + int(columns[0])) * scale // unit * unit, (y + int(rows[0])) * scale // unit * unit
-    right = ceil((x + int(columns[-1]) + 1) * scale / unit) * unit
-    bottom = ceil((y + int(rows[-1]) + 1) * scale / unit) * unit
-    box = Box(left, top, right - left, bottom - top).clipped(cell)
-    return None if box.is_empty else box
+    x, y = int(columns[0]), int(rows[0])
+    return Box(box.x + x, box.y + y, int(columns[-1]) + 1 - x, int(rows[-1]) + 1 - y)
+
+
+def _find_cuts(core: Box, tissue: Grid, size: int) -> Iterator[tuple[Box, Box]]:
+    """Yield ways to cut a core in two: where a gap in the tissue begins, and, if it is too large, into even parts."""
+    part = tissue[core.slices]
+    for x in _find_lines(np.asarray(part.any(axis=0)), size):
+        yield Box(core.x, core.y, x, core.height), Box(core.x + x, core.y, core.width - x, core.height)
+    for y in _find_lines(np.asarray(part.any(axis=1)), size):
+        yield Box(core.x, core.y, core.width, y), Box(core.x, core.y + y, core.width, core.height - y)
+
+
+def _find_lines(has_tissue: NDArray[np.bool_], size: int) -> list[int]:
+    n = len(has_tissue)
+    gaps = [i for i, (before, here) in enumerate(pairwise(has_tissue), start=1) if before and not here]
+    n_parts = ceil(n / size)
+    return gaps + [round(n * i / n_parts) for i in range(1, n_parts)]
+
+
+def _cost_of(boxes: tuple[Box, Box], tissue: Grid, margin: int, size: int) -> float:
+    cores = (_trim(box, tissue) for box in boxes)
+    return sum(_cost(core, margin, size) for core in cores if core is not None)
+
+
+def _cost(core: Box, margin: int, size: int) -> float:
+    """Squares to be read for a part of the slide: with the margins of as many even cores as it needs."""
+    across, down = ceil(core.width / size), ceil(core.height / size)
+    return (core.width + 2 * margin * across) * (core.height + 2 * margin * down)
