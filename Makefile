@@ -49,8 +49,9 @@ rules: setup  ## write docs/rules.md and docs/counts.md anew from the tables
 	$(BIN)/hetscore rules show --markdown > docs/rules.md.new && mv docs/rules.md.new docs/rules.md
 	$(BIN)/hetscore rules columns > docs/counts.md.new && mv docs/counts.md.new docs/counts.md
 
-bench: setup  ## how the time of the cluster rules grows with the number of cells
-	$(BIN)/python scripts/bench_clusters.py
+BENCH ?=
+bench: setup  ## speed and memory of every stage in one table, see docs/speed.md; BENCH="--json FILE" keeps the figures
+	$(BIN)/python -m scripts.bench $(BENCH)
 
 clean:
 	rm -rf .venv demo-results training .pytest_cache .mypy_cache .ruff_cache .hypothesis
