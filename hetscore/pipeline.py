@@ -105,6 +105,12 @@ class Run:
         """What finds the cells, made once for all slides and shared by the workers."""
         return make_segmenter(self.model, self.settings)
 
+    def with_progress(self, progress: Progress) -> Run:
+        """Make a run that tells its progress elsewhere, with the same segmenter: weights are read and folded once."""
+        other = replace(self, progress=progress)
+        other.__dict__["segmenter"] = self.segmenter  # where cached_property keeps it
+        return other
+
 
 def score_case(case: CaseInput, run: Run) -> ScoredCase:
     """Score one case from its slides.

@@ -67,8 +67,16 @@ def optical_density(rgb: NDArray[np.uint8], white: tuple[float, float, float]) -
         ``-log10((value + 1) / (white + 1))``; negative where a pixel is brighter than the glass. The 1 keeps black
         finite (2.38 at a white point of 240).
     """
-    density: NDArray[np.float32] = np.stack([_density_table(white)[c][rgb[..., c]] for c in range(3)], axis=-1)
+    density = np.empty(rgb.shape, np.float32)
+    _look_up(np.ascontiguousarray(rgb).reshape(-1, 3), _density_table(white), density.reshape(-1, 3))
     return density
+
+
+@njit(cache=True, nogil=True)
+def _look_up(rgb: Rgb, table: NDArray[np.float32], density: NDArray[np.float32]) -> None:
+    for i in range(len(rgb)):
+        for c in range(3):
+            density[i, c] = table[c, rgb[i, c]]
 
 
 def _density_table(white: tuple[float, float, float]) -> NDArray[np.float32]:

@@ -15,7 +15,8 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
-from hetscore.segmenters.network import NetworkConfig, SegmentationNetwork, fold
+from hetscore.segmenters.folding import FoldedNetwork
+from hetscore.segmenters.network import NetworkConfig, SegmentationNetwork
 
 SIDE_PX = 1024
 N_RUNS = 7
@@ -65,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     torch.set_num_threads(parser.parse_args().threads)
-    network = fold(SegmentationNetwork(NetworkConfig()).eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network = FoldedNetwork(SegmentationNetwork(NetworkConfig()).eval()).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     picture = torch.randn(1, 3, SIDE_PX, SIDE_PX).contiguous(memory_format=torch.channels_last)
     flop, seconds, limit = count_flop(network, picture), time_it(lambda: network(picture)), find_limit()
     print(f"{SIDE_PX**2 / seconds / 1e6:.1f} MP/s, {flop / SIDE_PX**2 / 1e3:.1f} kFLOP a pixel")

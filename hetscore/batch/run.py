@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -203,7 +203,7 @@ def _logging(run: Run, log: Any) -> Run:  # noqa: ANN401
             log.info("tiles", slide=what, done=done, total=total)
         run.progress(what, done, total)
 
-    return replace(run, progress=progress)
+    return run.with_progress(progress)
 
 
 def _write(scored: ScoredCase, folder: Path) -> tuple[Path, ...]:

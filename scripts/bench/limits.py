@@ -7,7 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from hetscore.segmenters.network import NetworkConfig, SegmentationNetwork, fold
+from hetscore.segmenters.folding import FoldedNetwork
+from hetscore.segmenters.network import NetworkConfig, SegmentationNetwork
 from scripts.bench.timing import race
 
 PLAIN = ((32, 512), (64, 256), (128, 128), (256, 64))
@@ -53,7 +54,7 @@ def count_flop_per_px(config: NetworkConfig) -> float:
         if isinstance(layer, nn.Conv2d):
             counts.append(2 * out[0].numel() * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1])
 
-    network = fold(SegmentationNetwork(config).eval())
+    network = FoldedNetwork(SegmentationNetwork(config).eval())
     for layer in network.modules():
         layer.register_forward_hook(count)
     network(torch.zeros(1, 3, SIDE, SIDE))

@@ -16,12 +16,13 @@ import pytest
 from hetscore.batch import run as batch
 from hetscore.batch.cases import find_cases
 from hetscore.batch.run import check_guideline, prepare_folder, run_cases
-from hetscore.config import load_model, load_settings
+from hetscore.config import Model, Settings, load_model, load_settings
 from hetscore.domain import CaseInput, IshData, IshResult, SlideInput, SlideRole
 from hetscore.errors import UsageError
 from hetscore.phantom.pyramid import write_pyramid
-from hetscore.pipeline import Run, ScoredCase, score_case
+from hetscore.pipeline import Run, ScoredCase, make_segmenter, score_case
 from hetscore.scoring.guidelines import GUIDELINES
+from hetscore.segmenters import Segmenter
 
 
 @pytest.fixture
@@ -124,6 +125,21 @@ class TestRun:
         assert "unexpected ZeroDivisionError: a bug" in outcome.failures[0].reason
         log = [json.loads(line) for line in (tmp_path / "out" / "run.log").read_text().splitlines()]
         assert any("Traceback" in line.get("exception", "") for line in log if line["event"] == "case failed")
+
+    def test_weights_are_read_once(self, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The segmenter is made for the first case and serves the others."""
+        n_made = 0
+
+        def count(model: Model, settings: Settings) -> Segmenter:
+            nonlocal n_made
+            n_made += 1
+            return make_segmenter(model, settings)
+
+        monkeypatch.setattr("hetscore.pipeline.make_segmenter", count)
+        cases = find_cases([empty_slide(tmp_path / f"{name}.tif") for name in "abc"])
+
+        assert run_cases(cases, tmp_path / "out", run).n_done == 3
+        assert n_made == 1
 
     def test_case_without_her2_slide(self, tmp_path: Path, run: Run) -> None:
         """A case of H&E slides only is a failure that says what is missing."""

@@ -22,7 +22,6 @@ from hetscore.segmenters.network import (
     NetworkConfig,
     NetworkSegmenter,
     SegmentationNetwork,
-    fold,
     normalize,
 )
 from hetscore.stain import StainVectors
@@ -80,18 +79,6 @@ class TestNetwork:
     def test_normalization_is_bounded(self) -> None:
         """Soot of any density is as dark as the darkest tissue."""
         assert normalize(torch.tensor([-1.0, 0.0, 0.5, 9.0])).tolist() == pytest.approx([-0.3, 0.0, 1.5, 4.5])
-
-    def test_folded_it_gives_the_same_maps(self) -> None:
-        """Without its normalization layers, and the network itself is left as it was."""
-        network = _random_network()
-        picture = torch.randn(1, 3, 64, 96)
-        with torch.no_grad():
-            before, folded = network(picture), fold(network)
-            after = folded(picture)
-            again = network(picture)
-        assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
-        torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-5)
-        assert torch.equal(again, before)
 
 
 class TestPredict:
