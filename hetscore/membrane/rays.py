@@ -154,7 +154,7 @@ def _walk(
     profiles = np.empty((n_rays, window.reach + window.outside + beyond))
     rgb, dab, nuclei, cells = picture.rgb, picture.dab, picture.nuclei, picture.cells
     for c in range(n):
-        used = 0
+        used = _NONE
         seed = seeds[c, 0], seeds[c, 1]
         x, y = seeds[c, 0] * picture.shrink - 0.5, seeds[c, 1] * picture.shrink - 0.5
         for r in range(n_rays):
@@ -175,7 +175,7 @@ def _walk(
                 used += 1
             ends[r, 0], ends[r, 1], ends[r, 2] = last_nucleus, place, sampled
         if used >= window.band:
-            baseline[c] = np.median(pool[:used])
+            baseline[c] = _median(pool, used)
         width[c] = _median_width(dab, profiles, ends, (x, y), directions, height[c], baseline[c], window)
     return height, ground, places, border, lumen, dark, dark_ground, baseline, width
 
@@ -215,7 +215,7 @@ def _find_line(
     to half a side beyond the search.
     """
     stop = last_cell + window.outside
-    sampled = _extend(profile, dab, ray, 0, stop + 2)
+    sampled = _extend(profile, dab, ray, _NONE, stop + 2)
     best, place = -3.0, 1
     for step in range(max(1, last_nucleus - 1, last_cell - window.inside), stop + 1):
         value = profile[step - 1] + profile[step] + profile[step + 1]
@@ -258,6 +258,8 @@ def _extend(profile: Floats, dab: Image, ray: tuple[float, float, float, float],
 
 
 _ONE = np.uint64(1)
+_NONE = np.int64(0)
+"""A typed zero: for a literal one numba compiles whatever takes it a second time."""
 
 
 @njit(cache=True, nogil=True)
@@ -317,7 +319,7 @@ def _median_width(
 ) -> float:
     """Width of one cell's line, steps: the median over its stained rays; NaN where too few of them show a width."""
     widths = np.empty(len(height))
-    used = 0
+    used = _NONE
     for r in range(len(height)):
         if height[r] >= window.stained_od:
             ray = center[0], center[1], directions[r, 0], directions[r, 1]
@@ -325,7 +327,30 @@ def _median_width(
             if width <= window.widest:
                 widths[used] = width
                 used += 1
-    return float(np.median(widths[:used])) if used >= window.width_rays else np.nan
+    return _median(widths, used) if used >= window.width_rays else np.nan
+
+
+@njit(cache=True, nogil=True)
+def _median(values: Floats, n: int) -> float:
+    """Median of the first `n` values, whose order changes; numba takes seconds to compile the one of numpy."""
+    low, high, k = 0, n - 1, (n - 1) // 2
+    while low < high:  # Hoare's selection: afterwards none before the kth is larger, and none after it smaller
+        pivot, i, j = values[(low + high) // 2], low, high
+        while i <= j:
+            while values[i] < pivot:
+                i += 1
+            while values[j] > pivot:
+                j -= 1
+            if i <= j:
+                values[i], values[j] = values[j], values[i]
+                i, j = i + 1, j - 1
+        low, high = (low, j) if k <= j else (i, high) if k >= i else (k, k)
+    if n % 2:
+        return float(values[k])
+    above = values[k + 1]
+    for i in range(k + 2, n):
+        above = min(above, values[i])
+    return float(values[k] + above) / 2
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # where the profile is flat, NaN and no error
