@@ -147,7 +147,7 @@ def estimate_stain(
     if not len(density):
         return StainEstimate(None, None, None, None, None, 0)
     frame = _make_frame(stain.vectors)
-    length, angle = np.linalg.norm(density, axis=1), _find_angles(density, frame)
+    length, angle = _find_lengths(density), _find_angles(density, frame)
     models = [_unit(stain.vectors.hematoxylin), _unit(stain.vectors.dab)]
     middle = _degrees_between(*models) / 2
     chosen = (
@@ -176,8 +176,14 @@ def _find_tissue(patches: Sequence[Rgb], stain: Stain, params: StainDriftParams)
     """(n, 3) densities of the tissue pixels of all patches."""
     pixels = [optical_density(rgb, stain.white).reshape(-1, 3).astype(np.float64) for rgb in patches]
     density: _Floats = np.concatenate([np.zeros((0, 3)), *pixels])
-    tissue: _Floats = density[np.linalg.norm(density, axis=1) > params.tissue_od]
+    tissue: _Floats = density[_find_lengths(density) > params.tissue_od]
     return tissue
+
+
+def _find_lengths(density: _Floats) -> _Floats:
+    """Length of each row; column by column, as numpy sums along rows of three several times more slowly."""
+    red, green, blue = density.T
+    return np.asarray(np.sqrt(red * red + green * green + blue * blue))
 
 
 def _make_frame(vectors: StainVectors) -> _Floats:
@@ -194,7 +200,8 @@ def _find_angles(density: _Floats, frame: _Floats) -> _Floats:
 
 def _project(density: _Floats, axis: _Floats) -> _Floats:
     """Length along an axis; not by a matrix product, whose last bits depend on the row."""
-    return np.asarray((density * axis).sum(axis=1))
+    red, green, blue = density.T
+    return np.asarray(red * axis[0] + green * axis[1] + blue * axis[2])
 
 
 _NEAR_DEGREES = 2.0
