@@ -86,7 +86,7 @@ class TestJoin:
         assert len(joined) == first
 
     @given(st.lists(st.lists(st.integers(0, 2), max_size=5), max_size=4), st.booleans(), st.data())
-    def test_in_an_order(self, parts: list[list[int]], is_even: bool, data: st.DataObject) -> None:  # noqa: FBT001
+    def test_in_an_order(self, parts: list[list[int]], is_even: bool, data: st.DataObject) -> None:
         """Joining in an order is joining and then choosing, whether all outlines have as many corners or not."""
         cells = [_ragged([2] * len(c) if is_even else c, start=10 * i) for i, c in enumerate(parts)]
         n = sum(len(part) for part in cells)
