@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Labels = NDArray[np.int32]
 
+Ray = tuple[float, float, float, float]
+"""x and y of its start, and of one step, pixels of the tile."""
+
 DARKEST_GRAY = 10
 """From here down one gray level more or less is 0.04 of density or more, half of what makes a membrane stained: the
 camera can no longer tell how dark the place is."""
@@ -207,12 +210,7 @@ def _find_ends(
 
 @njit(cache=True, nogil=True)
 def _find_line(
-    profile: Floats,
-    dab: Image,
-    ray: tuple[float, float, float, float],
-    last_nucleus: int,
-    last_cell: int,
-    window: _Window,
+    profile: Floats, dab: Image, ray: Ray, last_nucleus: int, last_cell: int, window: _Window
 ) -> tuple[int, int, float, int]:
     """Find the middle of the line, its darkest step, the density there, and how far the profile is sampled.
 
@@ -241,7 +239,7 @@ def _find_line(
 
 
 @njit(cache=True, nogil=True)
-def _extend(profile: Floats, dab: Image, ray: tuple[float, float, float, float], sampled: int, wanted: int) -> int:
+def _extend(profile: Floats, dab: Image, ray: Ray, sampled: int, wanted: int) -> int:
     """Sample a ray as far as `wanted`, if it is not yet; return how far it is sampled now.
 
     Indices are unsigned: numba then leaves out the code for negative ones, and a sample takes half the time.
@@ -291,7 +289,7 @@ def _find_ground(profile: Floats, place: int, ground: float) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _pixel(rgb: Rgb, ray: tuple[float, float, float, float], step: int) -> tuple[int, int]:
+def _pixel(rgb: Rgb, ray: Ray, step: int) -> tuple[int, int]:
     """Row and column of the pixel nearest to a place on the ray; the edge's beyond the edge."""
     x, y = ray[0] + step * ray[2], ray[1] + step * ray[3]
     row, column = int(max(y, 0.0) + 0.5), int(max(x, 0.0) + 0.5)
@@ -299,9 +297,7 @@ def _pixel(rgb: Rgb, ray: tuple[float, float, float, float], step: int) -> tuple
 
 
 @njit(cache=True, nogil=True)
-def _is_open(
-    rgb: Rgb, cells: Labels, shrink: int, ray: tuple[float, float, float, float], place: int, window: _Window
-) -> bool:
+def _is_open(rgb: Rgb, cells: Labels, shrink: int, ray: Ray, place: int, window: _Window) -> bool:
     """Tell whether the ray comes into open space beyond `place`, the end of the cell or of its line."""
     rows, columns = cells.shape
     for step in range(window.lumen[0], window.lumen[1] + 1):
@@ -313,7 +309,7 @@ def _is_open(
 
 
 @njit(cache=True, nogil=True)
-def _is_dark(rgb: Rgb, ray: tuple[float, float, float, float], step: int) -> bool:
+def _is_dark(rgb: Rgb, ray: Ray, step: int) -> bool:
     """Tell whether a place is too dark for the camera in some color."""
     i, j = _pixel(rgb, ray, step)
     return bool(min(rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]) <= DARKEST_GRAY)
@@ -368,13 +364,7 @@ def _median(values: Floats, n: int) -> float:
 
 @njit(cache=True, nogil=True, error_model="numpy")  # where the profile is flat, NaN and no error
 def _line_width(
-    dab: Image,
-    profiles: Floats,
-    ends: NDArray[np.int64],
-    r: int,
-    ray: tuple[float, float, float, float],
-    baseline: float,
-    widest: float,
+    dab: Image, profiles: Floats, ends: NDArray[np.int64], r: int, ray: Ray, baseline: float, widest: float
 ) -> float:
     """Full width at half maximum on ray `r`, steps, straight lines between samples.
 
