@@ -20,6 +20,7 @@ ROUNDS = 5
 def main(path: str) -> None:
     """Print the median seconds of the network's forward pass on one core."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before tensorflow is loaded
+    sys.path.pop(0)  # the folder of this file, which has the name of the package
     import numpy as np
     import tensorflow as tf  # type: ignore[import-not-found,import-untyped,unused-ignore]
     from stardist.models import Config2D, StarDist2D  # type: ignore[import-not-found,import-untyped,unused-ignore]
