@@ -59,11 +59,17 @@ class MembraneParams:
         """Refuse lengths that do not go together."""
         if self.n_rays < 6 or self.n_rays % RAYS_A_CORNER or self.n_rays % 2:
             raise ValueError(f"n_rays {self.n_rays}; expected an even multiple of {RAYS_A_CORNER}")
-        seen_um = self.reach_um + self.outside_um + max(1.5 * self.side_um, self.max_width_um + 3 * self.step_um)
+        first, last = (round(share * self.n_rays) for share in self.band)
+        if not 0 <= first < last <= self.n_rays:
+            raise ValueError(f"band {self.band}; expected two shares from 0 to 1, a ray or more apart")
+        if not 0 <= self.lumen_um[0] <= self.lumen_um[1]:
+            raise ValueError(f"lumen_um {self.lumen_um}; expected two lengths, the nearer first")
+        beyond_um = max(1.5 * self.side_um, self.max_width_um + 3 * self.step_um, self.side_um / 2 + self.lumen_um[1])
+        seen_um = self.reach_um + self.outside_um + beyond_um
         if seen_um > MAX_SEEN_UM:
             raise ValueError(
-                f"rays see {seen_um:g} um (reach_um, outside_um, and 1.5 side_um or max_width_um); expected at most "
-                f"{MAX_SEEN_UM:g}, what tiles are read with"
+                f"rays see {seen_um:g} um (reach_um, outside_um, and 1.5 side_um, max_width_um or lumen_um); expected "
+                f"at most {MAX_SEEN_UM:g}, what tiles are read with"
             )
 
 

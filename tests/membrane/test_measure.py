@@ -476,9 +476,23 @@ class TestParams:
             MembraneParams(n_rays=n_rays)
 
     @pytest.mark.parametrize(
-        "params", [{"side_um": 20.0}, {"reach_um": 34.0}, {"max_width_um": 30.0}], ids=lambda p: next(iter(p))
+        "params",
+        [{"side_um": 20.0}, {"reach_um": 34.0}, {"max_width_um": 30.0}, {"lumen_um": (1.0, 20.0)}],
+        ids=lambda p: next(iter(p)),
     )
     def test_no_ray_sees_farther_than_tiles_are_read(self, params: dict[str, Any]) -> None:
         """Else a cell would depend on the tile it lies in."""
         with pytest.raises(ValueError, match="expected at most"):
             MembraneParams(**params)
+
+    @pytest.mark.parametrize("band", [(0.5, 0.5), (0.5, 0.2), (0.2, 0.205), (-0.2, 0.5), (0.5, 1.2)])
+    def test_the_band_holds_a_ray(self, band: tuple[float, float]) -> None:
+        """A mean of no ray would be no number."""
+        with pytest.raises(ValueError, match="two shares from 0 to 1"):
+            MembraneParams(band=band)
+
+    @pytest.mark.parametrize("lumen_um", [(3.0, 1.0), (-1.0, 1.0)])
+    def test_a_lumen_lies_outward(self, lumen_um: tuple[float, float]) -> None:
+        """From the nearer to the farther."""
+        with pytest.raises(ValueError, match="the nearer first"):
+            MembraneParams(lumen_um=lumen_um)
