@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ from hetscore.intensity import IntensityCalibration
 from hetscore.membrane import MAX_SEEN_UM, measure_cells
 from hetscore.merging import merge_cells
 from hetscore.pictures import take_picture
-from hetscore.quality import find_opaque, find_refusals
+from hetscore.quality import exclude, find_artefacts, find_refusals, name_exclusions
 from hetscore.scoring.case import score_case as decide_case
 from hetscore.scoring.cell import classify_cells
 from hetscore.scoring.fragment import TumorLinks, link_tumor, score_fragment
@@ -257,27 +257,30 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
     """
     settings = run.settings
     mpp, source = _given_mpp(slide_input, settings)
-    with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
-        sha256 = hash_slide(slide_input.path)
+    with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide, ThreadPoolExecutor(run.workers) as pool:
+        digest = pool.submit(hash_slide, slide_input.path)  # takes seconds of a slide of gigabytes
         thumbnail = slide.thumbnail(settings.tissue.mpp)
         white = find_white(thumbnail.rgb)
-        refusals = find_refusals(thumbnail, white, settings.quality) or _find_other_refusals(slide, run)
+        refusals = find_refusals(thumbnail, white, settings.quality.refusals) or _find_other_refusals(slide, run)
         if refusals:
-            return _refused(slide, sha256, thumbnail, refusals)
-        opaque = find_opaque(thumbnail, white, settings.quality)
-        tissue = find_tissue(thumbnail, white, {"opaque-particles": opaque}, settings.tissue)
-        fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
+            return _refused(slide, digest.result(), thumbnail, refusals)
         stain = run.make_stain(white)
-        colors = _estimate_stain(slide, fragments, stain, settings)
-        cells, failed = _analyze_tiles(slide, fragments, stain, run)
+        tissue = find_tissue(thumbnail, white, {}, settings.tissue)
+        artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
+        tissue = exclude(tissue, artefacts)
+        fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
+        estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)
+        cells, failed = _analyze_tiles(slide, fragments, stain, run, pool)
+        colors = estimate.result()
         doubts = {
             "stain-drift": has_drifted(colors, settings.stain_drift),
             "failed-tiles": bool(failed),
+            **name_exclusions(tissue, settings.quality),
             "intensity-unchecked": bool(fragments.items) and run.calibration is None,
         }
         return SlideResult(
             info=slide.info,
-            sha256=sha256,
+            sha256=digest.result(),
             fragments=mark_failed(fragments, [tile for tile, _ in failed]),
             cells=cells,
             coverage=measure_coverage(tissue, fragments, [tile for tile, _ in failed]),
@@ -326,13 +329,14 @@ def _slide_flags(tissue: TissueMask, fragments: Fragments, doubts: Mapping[str, 
         "no-tissue": not fragments.items,
         "dropped-specks": fragments.dropped["dust"] > 0,
         "dropped-edges": fragments.dropped["edge"] > 0,
-        "opaque-particles": any(mask.any() for mask in tissue.excluded.values()),
         **doubts,
     }
     return tuple(name for name, is_set in seen.items() if is_set)
 
 
-def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -> tuple[Cells, list[tuple[Tile, str]]]:
+def _analyze_tiles(
+    slide: Slide, fragments: Fragments, stain: Stain, run: Run, pool: Executor
+) -> tuple[Cells, list[tuple[Tile, str]]]:
     """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
     segmenter, tiling, mpp = run.segmenter, run.settings.tiling, slide.require_mpp()
     margin_um = max(segmenter.margin_um(mpp * find_downsample(mpp, tiling)), MAX_SEEN_UM)
@@ -348,13 +352,12 @@ def _analyze_tiles(slide: Slide, fragments: Fragments, stain: Stain, run: Run) -
     parts: list[Cells] = []
     failed: list[tuple[Tile, str]] = []
     run.progress(slide.info.path.name, 0, len(tiles))
-    with ThreadPoolExecutor(run.workers) as pool:
-        for done, (tile, part) in enumerate(zip(tiles, pool.map(analyze, tiles), strict=True), start=1):
-            if isinstance(part, str):
-                failed.append((tile, part))
-            else:
-                parts.append(part)
-            run.progress(slide.info.path.name, done, len(tiles))
+    for done, (tile, part) in enumerate(zip(tiles, pool.map(analyze, tiles), strict=True), start=1):
+        if isinstance(part, str):
+            failed.append((tile, part))
+        else:
+            parts.append(part)
+        run.progress(slide.info.path.name, done, len(tiles))
     guideline = GUIDELINES[run.settings.guideline]
     return classify_cells(merge_cells(parts, fragments), run.model.membrane, guideline), failed
 
