@@ -96,9 +96,34 @@ _ROWS = (
         " densities may be wrong.",
     ),
     Flag("uncalibrated", Severity.CAUTION, "The errors at this site were not measured: the label is provisional."),
+    Flag(
+        "count-unclear",
+        Severity.CAUTION,
+        "The number of fragments depends on how far gaps are bridged, or on a doubtful neck.",
+    ),
+    Flag(
+        "levels-unclear",
+        Severity.CAUTION,
+        "Fragments may be sections of the same pieces; they were not matched, and each stands for itself.",
+    ),
+    Flag(
+        "controls-unclear",
+        Severity.CAUTION,
+        "A piece looks like a control core but is not clearly one; it was scored as a biopsy.",
+    ),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
     Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artifacts and not analyzed."),
-    Flag("opaque-particles", Severity.NOTE, "Opaque particles were excluded from the tissue."),
+    Flag(
+        "artefacts-excluded",
+        Severity.NOTE,
+        "Tissue under ink, hairs, bubbles, particles, in folds or out of focus was not judged; see the areas.",
+    ),
+    Flag(
+        "many-artefacts",
+        Severity.CAUTION,
+        "More than a tenth of the tissue lies under artefacts or out of focus and was not judged: what it holds is not"
+        " known.",
+    ),
 )
 
 FLAGS: dict[str, Flag] = {flag.name: flag for flag in _ROWS}

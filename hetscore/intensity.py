@@ -181,7 +181,7 @@ def fit_intensity(
     (`ModelScale.place`) after scaling, and no control of a lower score at or above one of a higher score.
     """
     logs = [log for control in controls if (log := _log_ratio(control, scale)) is not None]
-    dab_scale = round(math.exp(math.fsum(logs) / len(logs)), 4) if logs else 1.0
+    dab_scale = max(round(math.exp(math.fsum(logs) / len(logs)), 4), 0.0001) if logs else 1.0
     problems = [*_judge_set(controls, dab_scale, scale)]
     problems += [problem for control in controls for problem in judge_control(control, dab_scale, scale)]
     return IntensityCalibration(name, dab_scale, tuple(controls), tuple(problems), scale, settings)
@@ -369,7 +369,7 @@ def load_calibration(path: Path) -> IntensityCalibration:
 def _read_file(path: Path) -> _File:
     expected = "expected a file written by `hetscore calibrate intensity`"
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         if values.get("schema") == _SCHEMA_WITHOUT_SETTINGS:
             said = f"schema {_SCHEMA_WITHOUT_SETTINGS}, without the settings its controls were measured with"
             remedy = "Measure the controls again: `hetscore calibrate intensity`."

@@ -26,6 +26,8 @@ from hetscore.domain import (
     CaseScore,
     Cells,
     Coverage,
+    Fragment,
+    FragmentRole,
     Fragments,
     MppSource,
     Picture,
@@ -37,7 +39,6 @@ from hetscore.domain import (
     Thumbnail,
     Tile,
     TileImage,
-    TissueMask,
     empty_cells,
 )
 from hetscore.errors import SlideError
@@ -174,8 +175,13 @@ def _link_tumor(slides: Sequence[SlideResult], settings: Settings) -> dict[int, 
     return {
         f.id: link_tumor(_cells_of(slide, f.id), slide.info.mpp or 0.0, settings.fragment_score)
         for slide in slides
-        for f in slide.fragments
+        for f in _find_samples(slide)
     }
+
+
+def _find_samples(slide: SlideResult) -> list[Fragment]:
+    """Fragments that vote: not the controls on the slide, whose cells are only kept."""
+    return [f for f in slide.fragments if f.role is FragmentRole.SAMPLE]
 
 
 def _decide(
@@ -199,7 +205,7 @@ def _decide(
             links=links[f.id],
         )
         for slide in slides
-        for f in slide.fragments
+        for f in _find_samples(slide)
     ]
     doubts = {
         "slide-failed": is_slide_missing,
@@ -213,6 +219,7 @@ def _decide(
         rule_set=rule_set,
         slide_flags=(*(name for name, is_set in doubts.items() if is_set), *_join_flags(slides)),
         n_failed_tiles=sum(len(slide.failed_tiles) for slide in slides),
+        pieces={f.id: f.piece for slide in slides for f in slide.fragments},
         params=settings.case_score,
     )
 
@@ -287,7 +294,7 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
             thumbnail=thumbnail,
             dropped=fragments.dropped,
             failed_tiles=tuple(f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}" for tile, why in failed),
-            flags=_slide_flags(tissue, fragments, doubts),
+            flags=_slide_flags(fragments, doubts),
             stain=colors,
         )
 
@@ -324,11 +331,12 @@ def _estimate_stain(slide: Slide, fragments: Fragments, stain: Stain, settings: 
     return estimate_stain(patches, stain, settings.stain_drift)
 
 
-def _slide_flags(tissue: TissueMask, fragments: Fragments, doubts: Mapping[str, bool]) -> tuple[str, ...]:
+def _slide_flags(fragments: Fragments, doubts: Mapping[str, bool]) -> tuple[str, ...]:
     seen = {
         "no-tissue": not fragments.items,
         "dropped-specks": fragments.dropped["dust"] > 0,
         "dropped-edges": fragments.dropped["edge"] > 0,
+        **dict.fromkeys(fragments.flags, True),
         **doubts,
     }
     return tuple(name for name, is_set in seen.items() if is_set)

@@ -130,7 +130,10 @@ def _trim(box: Box, tissue: Grid) -> Box | None:
 
 
 def _find_cuts(core: Box, tissue: Grid, size: int) -> Iterator[tuple[Box, Box]]:
-    """Yield ways to cut a core in two: where a gap in the tissue begins, and, if it is too large, into even parts."""
+    """Yield ways to cut a core in two: where a gap in the tissue begins, and, if it is too large, in the middle.
+
+    Near the middle, so that each half again has room for whole cores, and cuts go as deep as the logarithm of cores.
+    """
     part = tissue[core.slices]
     for x in _find_lines(np.asarray(part.any(axis=0)), size):
         yield Box(core.x, core.y, x, core.height), Box(core.x + x, core.y, core.width - x, core.height)
@@ -142,7 +145,7 @@ def _find_lines(has_tissue: NDArray[np.bool_], size: int) -> list[int]:
     n = len(has_tissue)
     gaps = [i for i, (before, here) in enumerate(pairwise(has_tissue), start=1) if before and not here]
     n_parts = ceil(n / size)
-    return gaps + [round(n * i / n_parts) for i in range(1, n_parts)]
+    return gaps + ([round(n * (n_parts // 2) / n_parts)] if n_parts > 1 else [])
 
 
 def _cost_of(boxes: tuple[Box, Box], tissue: Grid, margin: int, size: int) -> float:

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Polygon
 
-from hetscore.domain import Fragments, Thumbnail, TissueMask
+from hetscore.domain import FragmentRole, Fragments, Thumbnail, TissueMask
 from hetscore.fragments import FragmentParams, find_fragments, reading_order
 from hetscore.geometry import Box
+from hetscore.quality import exclude
 from hetscore.stain import find_white
 from hetscore.tissue import TissueParams, find_tissue
 from tests.drawings import make_thumbnail
 from tests.fields import CORES, read_field
+from tests.fragments.shapes import Mask, dumbbell, ellipse, letter
 
 PARAMS = FragmentParams()
 PIECE = (100, 60)
@@ -141,6 +143,96 @@ class TestFragment:
         assert sum(f.area_mm2 for f in found.items) + tissue.area_mm2(lost) == pytest.approx(tissue.area_mm2())
         assert lost.any() == (sum(found.dropped.values()) > 0)
         assert not found.labels[~tissue.mask].any()
+
+
+class TestExcluded:
+    """What was taken out of the tissue on the way."""
+
+    @pytest.mark.parametrize(("reason", "n"), [("folds", 1), ("out-of-focus", 1), ("pen", 2), ("opaque-particles", 2)])
+    def test_a_fold_joins_and_ink_does_not(self, reason: str, n: int) -> None:
+        """A band of 200 um across a piece: tissue that is not judged, or a stroke that may cross two."""
+        whole = _mask(Box(50, 50, 200, 100))
+        band = np.zeros_like(whole.mask)
+        band[50:150, 120:170] = True
+        found = find_fragments(exclude(whole, {reason: band}), "a.svs", FragmentParams())
+        assert len(found.items) == n
+        assert not (found.labels[band] > 0).any()
+
+    def test_a_piece_that_is_all_excluded_is_none(self) -> None:
+        """Nothing of it is left to be judged."""
+        whole = _mask(Box(50, 50, 100, 100), Box(300, 50, 100, 100))
+        band = np.zeros_like(whole.mask)
+        band[:, :200] = True
+        assert len(find_fragments(exclude(whole, {"folds": band}), "a.svs", FragmentParams()).items) == 1
+
+
+def _paste(*pieces: tuple[int, int, Mask], shape: tuple[int, int] = (700, 1100)) -> TissueMask:
+    """Tissue of drawn shapes, each at its left upper corner."""
+    mask = np.zeros(shape, bool)
+    for x, y, drawn in pieces:
+        mask[y : y + drawn.shape[0], x : x + drawn.shape[1]] |= drawn
+    return TissueMask(mask, downsample=16, mpp=4.0)
+
+
+class TestCountRange:
+    """How far the count depends on the bridging distance and on doubtful necks."""
+
+    @pytest.mark.parametrize(
+        ("gap_um", "n", "count_range"), [(32, 1, (1, 1)), (72, 1, (1, 2)), (160, 2, (1, 2)), (280, 2, (2, 2))]
+    )
+    def test_the_bridging_distance(self, gap_um: float, n: int, count_range: tuple[int, int]) -> None:
+        """At half the distance a tear of 72 um parts, at twice the distance a gap of 160 um is bridged."""
+        found = _side_by_side(gap_um)
+        assert len(found.items) == n
+        assert found.count_range == count_range
+        assert ("count-unclear" in found.flags) == (count_range[0] < count_range[1])
+
+    def test_pieces_that_touch_are_split_and_it_is_told(self) -> None:
+        """Two discs joined by a narrow bar: two fragments, one split with its reason, and the count is sure."""
+        found = find_fragments(_paste((100, 100, dumbbell(radius=50, neck=20, length=140))), "a.svs", PARAMS)
+        (split,) = found.splits
+        assert len(found.items) == 2
+        assert (split.fragments, split.is_cut) == ((1, 2), True)
+        assert split.confidence > 0.99
+        assert split.reason.startswith("A neck of ")
+        assert found.count_range == (2, 2)
+
+    def test_a_neck_in_doubt_is_not_cut_and_told(self) -> None:
+        """A wide waist: one fragment that may be two."""
+        found = find_fragments(_paste((100, 100, dumbbell(radius=50, neck=80, length=160))), "a.svs", PARAMS)
+        (split,) = found.splits
+        assert (split.fragments, split.is_cut) == ((1,), False)
+        assert (found.count_range, found.flags) == ((1, 2), ("count-unclear",))
+
+
+class TestControlsAndLevels:
+    """Two rows of three pieces and a core beside them."""
+
+    ROWS = tuple((100 + 200 * x, 100 + 200 * y, letter(name)) for y in range(2) for x, name in enumerate("ILT"))
+    CORE = (800, 100, ellipse(175, 175))
+
+    def test_each_section_names_its_piece(self) -> None:
+        """Numbers in reading order, the core last; the second row is level 2 of the first."""
+        found = find_fragments(_paste(*self.ROWS, self.CORE), "a.svs", PARAMS, first_id=5)
+        assert [f.id for f in found.items] == [5, 6, 7, 8, 9, 10, 11]
+        assert [f.piece for f in found.items] == [5, 6, 7, 5, 6, 7, 11]
+        assert [f.level for f in found.items] == [1, 1, 1, 2, 2, 2, 1]
+        assert [f.role is FragmentRole.CONTROL for f in found.items] == [False] * 6 + [True]
+        assert (found.count_range, found.flags) == ((6, 6), ())
+        assert found.labels[180, 880] == 11
+
+    def test_levels_in_doubt_leave_each_fragment_to_itself(self) -> None:
+        """Two of three pieces repeat."""
+        other = (500, 300, letter("O"))
+        found = find_fragments(_paste(*self.ROWS[:5], other), "a.svs", PARAMS)
+        assert [f.piece for f in found.items] == [f.id for f in found.items]
+        assert found.flags == ("levels-unclear",)
+
+    def test_a_round_piece_among_others_is_told(self) -> None:
+        """It stays a sample."""
+        found = find_fragments(_paste(self.ROWS[0], (300, 80, ellipse(175, 175)), (600, 100, letter("L"))), "a", PARAMS)
+        assert {f.role for f in found.items} == {FragmentRole.SAMPLE}
+        assert found.flags == ("controls-unclear",)
 
 
 class TestReadingOrder:

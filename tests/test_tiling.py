@@ -127,3 +127,8 @@ class TestLaws:
             assert not tile.core.is_empty
             assert max(tile.core.width, tile.core.height) <= core_px * tile.downsample
             assert _enlarge(labels, downsample)[tile.core.slices].any()
+
+    def test_a_long_strip_is_cut_in_halves(self) -> None:
+        """A thousand cores in a row are a matter of ten cuts in depth, not of a thousand."""
+        tiles = _plan(np.ones((1, 9000), np.int32), 16, 0.25, core_px=128)
+        assert len(tiles) == 1125

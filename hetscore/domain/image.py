@@ -107,11 +107,35 @@ class Fragment:
     area_mm2: float
     level: int = 1
     """Serial level (ribbon) on the slide."""
+    section_of: int | None = None
+    """Number of the fragment that is the first section of the same piece; None for the first, and without levels."""
     role: FragmentRole = FragmentRole.SAMPLE
     reason: str | None = None
     """Why it is excluded."""
     n_failed_tiles: int = 0
     """Tiles with a part of it that could not be read."""
+
+    @property
+    def piece(self) -> int:
+        """Number of the biopsy piece it is a section of: that of the piece's first section."""
+        return self.id if self.section_of is None else self.section_of
+
+
+@dataclass(frozen=True)
+class Split:
+    """A place where tissue that hangs together is taken, or may be taken, for pieces that touch."""
+
+    fragments: tuple[int, ...]
+    """Numbers of the fragments it was cut into; one number where it was not cut."""
+    confidence: float
+    """Probability that they are pieces of their own, [0, 1]."""
+    reason: str
+    """What was seen, in a sentence."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the pieces were taken apart."""
+        return len(self.fragments) > 1
 
 
 @dataclass(frozen=True)
@@ -125,6 +149,13 @@ class Fragments:
     mpp: float
     dropped: Mapping[str, int]
     """How many pieces were not taken for fragments, by reason."""
+    count_range: tuple[int, int] | None = None
+    """Least and most fragments, controls left out, at half and at twice the bridging distance and with each doubtful
+    neck cut or not; None where it was not asked."""
+    splits: tuple[Split, ...] = ()
+    """Necks that were cut, or may be."""
+    flags: tuple[str, ...] = ()
+    """Doubts about the count, the levels and the controls, names in `FLAGS`."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,10 @@ class MembraneParams:
 
     def __post_init__(self) -> None:
         """Refuse lengths that do not go together."""
-        if self.n_rays < 6 or self.n_rays % RAYS_A_CORNER or self.n_rays % 2:
-            raise ValueError(f"n_rays {self.n_rays}; expected an even multiple of {RAYS_A_CORNER}")
+        if not 6 <= self.n_rays <= MAX_RAYS or self.n_rays % RAYS_A_CORNER or self.n_rays % 2:
+            raise ValueError(f"n_rays {self.n_rays}; expected an even multiple of {RAYS_A_CORNER} to {MAX_RAYS}")
+        if not all(isfinite(value) for value in (*self.band, *self.lumen_um)):
+            raise ValueError(f"band {self.band}, lumen_um {self.lumen_um}; expected finite numbers")
         first, last = (round(share * self.n_rays) for share in self.band)
         if not 0 <= first < last <= self.n_rays:
             raise ValueError(f"band {self.band}; expected two shares from 0 to 1, a ray or more apart")
@@ -73,6 +76,8 @@ class MembraneParams:
             )
 
 
+MAX_RAYS = 240
+"""One every 1.5 degrees: a fifth of a micrometer of membrane, less than a step."""
 RAYS_A_CORNER = 3
 """Outlines go through the end of every third ray: sixteen corners keep those of a million cells small, and a circle's
 area is right within 3 %."""

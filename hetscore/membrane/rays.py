@@ -217,9 +217,9 @@ def _find_line(
     The middle is that of the flat top: of what keeps a share of the top's density, from the center of the nucleus out
     to half a side beyond the search.
     """
-    stop = last_cell + window.outside
+    place, best = max(1, last_nucleus - 1, last_cell - window.inside), -np.inf
+    stop = max(place, last_cell + window.outside)
     sampled = _extend(profile, dab, ray, _NONE, stop + 2)
-    place, best = max(1, last_nucleus - 1, last_cell - window.inside), -3.0
     for step in range(place, stop + 1):
         best = max(best, profile[step - 1] + profile[step] + profile[step + 1])
     while profile[place - 1] + profile[place] + profile[place + 1] < best:

@@ -40,6 +40,8 @@ class FragmentRow:
     role: str = FragmentRole.SAMPLE.value
     excluded_because: str = ""
     level: int = 1
+    piece: int | None = None
+    """Number of the first section of the same biopsy piece; its own where there are no levels."""
     area_mm2: float | None = None
     cells: int | None = None
     tumor_cells: int | None = None
@@ -233,6 +235,7 @@ def _piece_columns(piece: Fragment) -> dict[str, Any]:
         "role": piece.role.value,
         "excluded_because": piece.reason or "",
         "level": piece.level,
+        "piece": piece.piece,
         "area_mm2": round(piece.area_mm2, AREA_DECIMALS),
         "x": round(box.x + box.width / 2, POSITION_DECIMALS),
         "y": round(box.y + box.height / 2, POSITION_DECIMALS),

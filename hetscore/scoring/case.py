@@ -7,8 +7,9 @@ Tiles that failed do the same unless the rest scores 3+, which nothing unseen ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData
 from hetscore.flags import FLAGS, Severity
@@ -52,6 +53,7 @@ def score_case(
     rule_set: RuleSet,
     slide_flags: Sequence[str] = (),
     n_failed_tiles: int = 0,
+    pieces: Mapping[int, int] = MappingProxyType({}),
     params: CaseParams = CaseParams(),
 ) -> CaseScore:
     """Score and label one case.
@@ -72,6 +74,9 @@ def score_case(
         Doubts about the slides, names in `FLAGS`; a blocking one makes the case not assessable.
     n_failed_tiles : int
         Tiles of all slides that could not be read. With any, a case below 3+ has no score, and none is homo-HER2.
+    pieces : mapping of int to int
+        By fragment, the piece it is a section of; itself where not named. Sections of one piece are scored each for
+        itself, but are one piece of evidence where sampling is asked.
     params : CaseParams
         What makes a case hetero.
 
@@ -95,7 +100,7 @@ def score_case(
     reason = _give_reason(label_decision, cause, score, ordered, n_failed_tiles, params.verdict)
     flags = {
         *slide_flags,
-        *_flag_case(ordered, slide_flags, n_failed_tiles, params),
+        *_flag_case(ordered, slide_flags, n_failed_tiles, pieces, params),
         *flag_ish(score, reading, status),
         *(("unjudged-stain",) if score_decision.rule == "unjudged-stain" else ()),
     }
@@ -180,12 +185,17 @@ def _find_blocking(slide_flags: Sequence[str]) -> list[str]:
 
 
 def _flag_case(
-    fragments: Sequence[FragmentScore], slide_flags: Sequence[str], n_failed_tiles: int, params: CaseParams
+    fragments: Sequence[FragmentScore],
+    slide_flags: Sequence[str],
+    n_failed_tiles: int,
+    pieces: Mapping[int, int],
+    params: CaseParams,
 ) -> set[str]:
     """Name the doubts about a case and all its fragments."""
     voting = [f for f in fragments if f.is_assessable]
     n_tumor = sum(f.n_tumor for f in voting)
-    is_limited = len(voting) < params.min_tumor_fragments or n_tumor < params.min_tumor_cells
+    n_pieces = len({pieces.get(f.fragment, f.fragment) for f in voting})
+    is_limited = n_pieces < params.min_tumor_fragments or n_tumor < params.min_tumor_cells
     seen = {
         "no-tumor": not voting and not n_failed_tiles and not _find_blocking(slide_flags),
         "limited-sampling": bool(voting) and is_limited,

@@ -110,8 +110,7 @@ def split_phases(weight: Tensor) -> Tensor:
 
 def _fold_block(block: nn.Sequential) -> nn.Sequential:
     """Fold the batch normalization of both convolutions: convolution, ReLU, convolution, ReLU."""
-    layers = list(block)
-    folded = []
+    layers, folded = list(deepcopy(block)), []
     for i in (0, 3):
         convolution, normalization = cast(nn.Conv2d, layers[i]), cast(nn.BatchNorm2d, layers[i + 1])
         folded += [fuse_conv_bn_eval(convolution.eval(), normalization.eval()), nn.ReLU(inplace=True)]

@@ -45,7 +45,7 @@ def grow_seeds(
     Raises
     ------
     ValueError
-        If so many seeds with so long a reach do not fit into a key; 250,000 seeds may reach 1,200 px.
+        If so many seeds with so long a reach do not fit into a key; 250,000 seeds may reach 800 px.
 
     Notes
     -----
@@ -57,7 +57,7 @@ def grow_seeds(
     height, width = weight.shape
     bits = len(seed_rows).bit_length()
     unreached = (reach_px * _STRAIGHT + 1) << bits
-    if unreached + (_DIAGONAL * _DEAREST << bits) >= 2**31:
+    if unreached + max(unreached, _DIAGONAL * _DEAREST << bits) >= 2**31:  # a wall's step is `unreached`
         raise ValueError(f"grow_seeds: {len(seed_rows)} seeds that reach {reach_px} px; a key of 31 bits is too short")
     n_runs = -(-width // _RUN)
     keys = np.full((height + 2, n_runs * _RUN + 2), unreached, np.int32)  # whole runs, in a frame of walls

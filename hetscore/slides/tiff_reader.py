@@ -121,7 +121,10 @@ class TiffReader:
             pixels = self._read_segment(level, index, part)
             if pixels is not None:
                 pixels = pixels[part.shifted(-segment.x, -segment.y).slices]
-            paste(rgb[part.shifted(-box.x, -box.y).slices], pixels, plane)
+            try:
+                paste(rgb[part.shifted(-box.x, -box.y).slices], pixels, plane)
+            except ValueError as error:  # fewer pixels or colors than the page says
+                raise damage_error(self._path, self.levels[level], part, str(error)) from error
         return rgb
 
     def _read_segment(self, level: int, index: int, part: Box) -> Pixels | None:

@@ -28,8 +28,9 @@ Decoder = Callable[[int, bytes], Pixels]
 JPEG_COMPRESSIONS = (6, 7, 34892, 33007)
 """TIFF compressions whose decoder turns YCbCr into RGB itself and takes the shared tables of the page."""
 
-DECODING_ERRORS = (RuntimeError, ValueError, IndexError)
-"""What the decoders raise: imagecodecs RuntimeError, tifffile ValueError, and too few offsets an IndexError."""
+DECODING_ERRORS = (RuntimeError, ValueError, IndexError, MemoryError)
+"""What the decoders raise: imagecodecs RuntimeError, tifffile ValueError, too few offsets an IndexError, and a damaged
+size of tiles a MemoryError."""
 
 _RGB, _YCBCR = 2, 6
 """TIFF 6.0, PhotometricInterpretation; imagecodecs takes the same numbers for the colors of a JPEG stream."""

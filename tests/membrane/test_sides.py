@@ -115,3 +115,13 @@ class TestSaturation:
         assert np.isnan(cell.membrane_od[0])
         model = load_model("watershed").membrane
         assert classify_cells(cell, model, BIOPSY).membrane_class[0] == MembraneClass.UNSCORED
+
+
+@pytest.mark.parametrize("ink", [(10, 40, 160), (0, 160, 220), (0, 90, 255)])
+def test_blue_ink_is_no_membrane(ink: tuple[int, int, int]) -> None:
+    """Far bluer than hematoxylin, DAB reads far below 0 everywhere: nothing stands out of it."""
+    image, labels = draw(DrawnCell())
+    inked = replace(image, rgb=np.full_like(image.rgb, ink))
+    cell = measure_cells(inked, labels, STAIN)
+    assert cell.membrane_od[0] == 0
+    assert cell.membrane_completeness[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
 
 import pytest
@@ -34,6 +35,7 @@ def _score(
     rule_set: str = "yagi-2019",
     slide_flags: tuple[str, ...] = (),
     n_failed_tiles: int = 0,
+    pieces: Mapping[int, int] | None = None,
 ) -> CaseScore:
     return score_case(
         "case-1",
@@ -43,6 +45,7 @@ def _score(
         rule_set=RULE_SETS[rule_set],
         slide_flags=slide_flags,
         n_failed_tiles=n_failed_tiles,
+        pieces=pieces or {},
     )
 
 
@@ -299,6 +302,14 @@ class TestScoreCase:
         assert (case.reason, case.score_decision.rule) == (FLAGS[name].text, name)
         assert {"dropped-specks", name} <= set(case.flags)
         assert case.decisive == ()
+
+    def test_sections_of_one_piece_are_one_piece_of_evidence(self) -> None:
+        """Four fragments that are two pieces in two levels are limited sampling; each keeps its score."""
+        numbers = [f.fragment for f in FOUR_HOMO]
+        pieces = dict(zip(numbers, [*numbers[:2], *numbers[:2]], strict=True))
+        assert "limited-sampling" not in _score(FOUR_HOMO).flags
+        assert "limited-sampling" in _score(FOUR_HOMO, pieces=pieces).flags
+        assert _score(FOUR_HOMO, pieces=pieces).fragments == _score(FOUR_HOMO).fragments
 
     @pytest.mark.parametrize(
         ("fragments", "ish", "flags"),

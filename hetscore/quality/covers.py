@@ -1,0 +1,120 @@
+"""Hematoxylin's density -> what lies over the tissue and takes its light: ink, hairs, bubbles, coverslip edges.
+
+Whatever is gray, blue or green reads as much hematoxylin, however brown the tissue below: DAB takes none of it. So
+brown alone, be it ever so dark, is not taken for an artefact, and a stained clone is not lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from hetscore.quality.shapes import Image, Mask, close_gaps, fill_holes, grow, keep_seeded, smooth
+
+
+@dataclass(frozen=True)
+class CoverParams:
+    """What lies over the tissue. Constants were chosen by `scripts/measure_quality.py`, see docs/quality.md."""
+
+    smooth_um: float = 4.0
+    """Standard deviation of the smoothing: nuclei are thinned, a hair is not."""
+    min_od: float = 0.36
+    """Smoothed density of hematoxylin above which it is no tissue; the development cores have at most 0.29, but for a
+    particle,"""
+    factor: float = 1.8
+    """and it must be this much more than in the dark parts of the slide's own tissue (`dark_level`): at 1.6 the dense
+    glands of heavily stained phantoms pass it, at 2 the edges of hairs are lost;"""
+    max_od: float = 0.65
+    """but never more than this: the 99.9th percentile of the heaviest stained phantom is 0.55, and where ink covers
+    most of the tissue, the ink would set the level."""
+    grow_share: float = 0.62
+    """What hangs on to it is part of it down to this share of the density: soft edges, and the pale core of a hair."""
+    gap_um: float = 12.0
+    """Gaps narrower than twice this are closed: the bright core of a hair, streaks in ink."""
+    pen_radius_um: float = 60.0
+    """A disk of this radius fits into a pen's stroke; hairs are up to 35 um in radius,"""
+    pen_area_mm2: float = 0.1
+    """and a stroke is this large: 200 um wide and half a millimeter long; the particle on core 1_f8a2 has 0.003."""
+    min_length_um: float = 150.0
+    """Thinner things are this long: hairs, edges, the rim of a bubble; a clump of nuclei is shorter."""
+    max_hole_mm2: float = 0.5
+    """What a rim encloses lies under the bubble; a coverslip's edge round the specimen encloses more."""
+    pen_margin_um: float = 12.0
+    """Ink fades over this much: it lies on the coverslip, above the focus."""
+    margin_um: float = 4.0
+    """Other things are grown by this much: a pixel of the thumbnail."""
+    sliver_um: float = 16.0
+    """Where no disk of this radius fits beside them they take all: the haze that smoothing the tissue leaves round ink
+    on glass would join fragments to one another and to the slide's edge,"""
+    sliver_reach_um: float = 40.0
+    """as far as that: the smoothing's width three times over."""
+
+
+def dark_level(hematoxylin: Image, tissue: Mask, mpp: float) -> float:
+    """Density of hematoxylin in the dark parts of a slide's tissue, smoothed over 8 um; 0 without tissue.
+
+    A fifth of all hematoxylin lies in places darker than this. Weighting by the density keeps a slide of much pale
+    muscle and little epithelium from calling the epithelium too dark.
+    """
+    values = np.sort(smooth(hematoxylin, 8.0 / mpp)[tissue])
+    if not len(values):
+        return 0.0
+    mass = np.cumsum(np.maximum(values, 0), dtype=np.float64)
+    return float(values[np.searchsorted(mass, 0.8 * mass[-1])])
+
+
+def find_dark(hematoxylin: Image, level: float, mpp: float, params: CoverParams) -> Mask:
+    """Mask of what is darker than tissue can be, by color other than DAB's.
+
+    Parameters
+    ----------
+    hematoxylin : (h, w) float32
+        Its density.
+    level : float
+        `dark_level` of the slide.
+    mpp : float
+        Microns per pixel.
+    params : CoverParams
+        What lies over the tissue.
+
+    Returns
+    -------
+    (h, w) bool
+        Ink, hairs, edges; and particles and clumps of nuclei, which `find_pen` and `find_foreign` leave out.
+    """
+    density = smooth(hematoxylin, params.smooth_um / mpp)
+    limit = min(max(params.min_od, params.factor * level), params.max_od)
+    dark = keep_seeded(density > params.grow_share * limit, density > limit)
+    return close_gaps(dark, params.gap_um / mpp)
+
+
+def find_pen(dark: Mask, mpp: float, params: CoverParams) -> Mask:
+    """Mask of pen strokes: dark, broad and large."""
+    labels, pieces = _measure(dark, mpp)
+    kept = (pieces[:, 1] >= params.pen_radius_um) & (pieces[:, 2] >= params.pen_area_mm2)
+    kept[0] = False
+    pen: Mask = kept[labels]
+    return grow(pen, params.pen_margin_um / mpp)
+
+
+def find_foreign(dark: Mask, mpp: float, params: CoverParams) -> Mask:
+    """Mask of hairs, rims of bubbles with what they enclose, and coverslip edges: dark, thin and long."""
+    labels, pieces = _measure(dark, mpp)
+    kept = (pieces[:, 1] < params.pen_radius_um) & (pieces[:, 0] >= params.min_length_um)
+    kept[0] = False
+    lines: Mask = kept[labels]
+    return fill_holes(grow(lines, params.margin_um / mpp), params.max_hole_mm2 * 1e6 / mpp**2)
+
+
+def _measure(mask: Mask, mpp: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Labels of the connected pieces; of each, length (um), radius of the largest disk in it (um) and area (mm2)."""
+    padded = np.pad(mask.astype(np.uint8), 1)
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=8)
+    radius = np.zeros(n)
+    np.maximum.at(radius, labels[padded > 0], cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0])
+    length = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * mpp
+    area = stats[:, cv2.CC_STAT_AREA] * (mpp / 1000) ** 2
+    return labels[1:-1, 1:-1], np.column_stack([length, radius * mpp, area])

@@ -1,0 +1,64 @@
+"""A control core is round and stands apart; a biopsy is never lost for one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hetscore.fragments.controls import Controls, find_controls, measure_roundness
+from hetscore.fragments.params import FragmentParams
+from hetscore.geometry import Box
+from tests.fragments.shapes import MPP, Mask, ellipse
+
+CORE = ellipse(175, 175)
+"""700 um, as on a tissue array."""
+BIOPSY = ellipse(200, 130)
+
+
+def _find(*pieces: tuple[int, int, Mask]) -> Controls:
+    """Pieces with their left upper corners."""
+    boxes = [Box(x, y, mask.shape[1], mask.shape[0]) for x, y, mask in pieces]
+    return find_controls(boxes, [mask for _, _, mask in pieces], MPP, FragmentParams())
+
+
+class TestFindControls:
+    """Round, of a punch's size, beside all biopsies."""
+
+    def test_two_cores_in_a_column_of_their_own(self) -> None:
+        """The usual place."""
+        found = _find((0, 0, BIOPSY), (300, 0, BIOPSY), (600, 0, CORE), (600, 300, CORE))
+        assert found == Controls((False, False, True, True))
+
+    def test_a_round_piece_among_the_biopsies_is_one_of_them(self) -> None:
+        """And it is told."""
+        found = _find((0, 0, BIOPSY), (300, 0, CORE), (600, 0, BIOPSY))
+        assert found == Controls((False, False, False), is_unclear=True)
+
+    def test_a_slide_of_cores_holds_no_control(self) -> None:
+        """All are round: they are the specimen."""
+        assert _find((0, 0, CORE), (300, 0, CORE)) == Controls((False, False), is_unclear=True)
+        assert _find((0, 0, CORE)) == Controls((False,))
+
+    @pytest.mark.parametrize("diameter", [100, 700])
+    def test_other_sizes_are_no_cores(self, diameter: int) -> None:
+        """A crumb of 400 um and a block of 2,800 um."""
+        found = _find((0, 0, BIOPSY), (800, 0, ellipse(diameter, diameter)))
+        assert found == Controls((False, False))
+
+    def test_biopsies_raise_no_doubt(self) -> None:
+        """An ellipse half as long again as broad is no disc."""
+        assert _find((0, 0, BIOPSY), (300, 0, BIOPSY)) == Controls((False, False))
+
+    def test_nothing(self) -> None:
+        """An empty slide."""
+        assert _find() == Controls(())
+
+
+def test_roundness() -> None:
+    """A disc is round with a hole in it too; a square overlaps the disc of its area by 5/6, an ellipse less."""
+    pierced = CORE.copy()
+    pierced[90:100, 90:100] = False
+    assert measure_roundness(CORE) > 0.98
+    assert measure_roundness(pierced) == measure_roundness(CORE)
+    assert measure_roundness(np.ones((100, 100), bool)) == pytest.approx(0.83, abs=0.02)
+    assert measure_roundness(BIOPSY) < 0.8

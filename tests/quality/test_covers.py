@@ -1,0 +1,76 @@
+"""Ink, hairs and the rims of bubbles are found on any tissue; DAB, however dark, never is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hetscore.quality.covers import CoverParams, dark_level, find_dark, find_foreign, find_pen
+from hetscore.stain import unmix
+from tests.drawings import STAIN, Image, Mask, disc, shine
+from tests.quality.drawn import BLACK, BLUE_INK, HAIR, MPP, NUCLEI, RING, SHAPE, STROKE, TISSUE, density_of, lay
+
+PARAMS = CoverParams()
+STAINED = pytest.mark.parametrize("dab", [0.0, 0.3, 1.0], ids=["unstained", "brown", "darkest brown"])
+
+
+def _find(density: Image) -> tuple[Mask, Mask]:
+    hematoxylin = unmix(shine(density), STAIN)[0]
+    dark = find_dark(hematoxylin, dark_level(hematoxylin, TISSUE, MPP), MPP, PARAMS)
+    return find_pen(dark, MPP, PARAMS), find_foreign(dark, MPP, PARAMS)
+
+
+def _overlap(found: Mask, drawn: Mask) -> float:
+    """Dice's coefficient within the tissue."""
+    found, drawn = found & TISSUE, drawn & TISSUE
+    return float(2 * (found & drawn).sum() / (found.sum() + drawn.sum()))
+
+
+@STAINED
+@pytest.mark.parametrize("color", [BLUE_INK, BLACK], ids=["blue", "black"])
+def test_a_stroke_of_ink_is_pen(dab: float, color: tuple[float, float, float]) -> None:
+    """A stroke 160 um wide, over half of the tissue and beside it."""
+    pen, foreign = _find(density_of(0.3 * NUCLEI, dab * TISSUE) + lay(STROKE, color))
+
+    assert _overlap(pen, STROKE) > 0.9
+    assert not foreign.any()
+
+
+@STAINED
+def test_a_hair_is_foreign(dab: float) -> None:
+    """A hair 36 um wide across the tissue."""
+    pen, foreign = _find(density_of(0.3 * NUCLEI, dab * TISSUE) + lay(HAIR, BLACK))
+
+    assert _overlap(foreign, HAIR) > 0.85
+    assert not pen.any()
+
+
+@STAINED
+def test_a_bubble_is_masked_with_what_it_encloses(dab: float) -> None:
+    """A dark rim 12 um wide, the tissue inside unchanged."""
+    _, foreign = _find(density_of(0.3 * NUCLEI, dab * TISSUE) + lay(RING, BLACK))
+
+    assert _overlap(foreign, disc(SHAPE, 100.5, 80.5, 26.5)) > 0.9
+
+
+@pytest.mark.parametrize("dab", [0.0, 0.5, 1.0, 1.4])
+@pytest.mark.parametrize("hematoxylin", [0.1, 0.3, 0.6])
+def test_stained_tissue_is_left_alone(hematoxylin: float, dab: float) -> None:
+    """One strip of it stained, as a clone is: the DAB is as dark as a hair and of its shape."""
+    pen, foreign = _find(density_of(hematoxylin * NUCLEI, dab * (TISSUE & HAIR)))
+
+    assert not pen.any()
+    assert not foreign.any()
+
+
+def test_a_little_dense_epithelium_in_much_pale_muscle_sets_the_level() -> None:
+    """The level follows the twentieth of the tissue that holds most of the nuclei."""
+    island = disc(SHAPE, 100, 80, 13)
+    hematoxylin = (0.02 * TISSUE + 0.4 * island).astype(np.float32)
+
+    assert 0.3 < dark_level(hematoxylin, TISSUE, MPP) < 0.43
+
+
+def test_no_tissue_has_no_level() -> None:
+    """Zero, not a failure."""
+    assert dark_level(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, bool), MPP) == 0.0
