@@ -44,14 +44,17 @@ def find_controls(boxes: Sequence[Box], masks: Sequence[Mask], mpp: float, param
     Returns
     -------
     Controls
-        A core is round, of a punch's size, and lies beside, above or below all that is not round. Where every piece is
-        round, as on a slide of tissue cores, none is a control and the doubt is told.
+        A core is round, of a punch's size, and lies beside, above or below all that is not round. Where the others are
+        few, or one of them is nearly round too, as on a slide of tissue cores, none is a control and the doubt is told.
     """
     roundness = [measure_roundness(mask) if _is_core_sized(mask, mpp, params) else 0.0 for mask in masks]
     is_round = [value >= params.core_roundness for value in roundness]
     biopsies = [box for box, core in zip(boxes, is_round, strict=True) if not core]
     is_apart = [_is_apart(box, [other for other in biopsies if other is not box]) for box in boxes]
     is_control = [core and apart for core, apart in zip(is_round, is_apart, strict=True)]
+    samples = [value for value, control in zip(roundness, is_control, strict=True) if not control]
+    if len(samples) < params.core_samples or max(samples) >= params.core_others:
+        is_control = [False] * len(boxes)
     doubts = [
         (core or (value >= params.core_doubt and apart)) and not control
         for core, value, apart, control in zip(is_round, roundness, is_apart, is_control, strict=True)

@@ -71,6 +71,11 @@ class FragmentParams:
     """Overlap with a disc from which a piece is a core. Measured: cores 0.98 and more, 650 biopsies 0.91 at most."""
     core_doubt: float = 0.92
     """A piece this round that stands apart is told."""
+    core_others: float = 0.88
+    """Where another piece is this round, none is a control: whole tissue cores (0.88 to 0.97 on the seven development
+    cores that are whole) are no exception among their like."""
+    core_samples: int = 3
+    """Fewer biopsies beside a core do not show what is the exception on a slide. A choice."""
     core_least_um: float = 500.0
     """Tissue arrays are punched with needles of 600 um"""
     core_most_um: float = 2500.0

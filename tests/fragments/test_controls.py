@@ -26,8 +26,16 @@ class TestFindControls:
 
     def test_two_cores_in_a_column_of_their_own(self) -> None:
         """The usual place."""
-        found = _find((0, 0, BIOPSY), (300, 0, BIOPSY), (600, 0, CORE), (600, 300, CORE))
-        assert found == Controls((False, False, True, True))
+        biopsies = ((0, 0, BIOPSY), (300, 0, BIOPSY), (0, 300, BIOPSY))
+        found = _find(*biopsies, (600, 0, CORE), (600, 300, CORE))
+        assert found == Controls((False, False, False, True, True))
+
+    @pytest.mark.parametrize("others", [(BIOPSY, BIOPSY), (BIOPSY, BIOPSY, ellipse(200, 185))])
+    def test_among_few_or_roundish_pieces_none_is_the_exception(self, others: tuple[Mask, ...]) -> None:
+        """Whole tissue cores laid side by side, of which one is round and stands at the end."""
+        placed = [(300 * i, 0, mask) for i, mask in enumerate(others)]
+        found = _find(*placed, (1200, 0, CORE))
+        assert found == Controls((False,) * (len(others) + 1), is_unclear=True)
 
     def test_a_round_piece_among_the_biopsies_is_one_of_them(self) -> None:
         """And it is told."""
