@@ -74,7 +74,7 @@ class FragmentParams:
     core_others: float = 0.88
     """Where another piece is this round, none is a control: whole tissue cores (0.88 to 0.97 on the seven development
     cores that are whole) are no exception among their like."""
-    core_samples: int = 3
+    core_samples: int = 2
     """Fewer biopsies beside a core do not show what is the exception on a slide. A choice."""
     core_least_um: float = 500.0
     """Tissue arrays are punched with needles of 600 um"""
