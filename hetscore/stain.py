@@ -231,21 +231,19 @@ def rescaled_picture(rgb: Rgb, stain: Stain) -> Rgb:
     return rounded
 
 
-def unmix_residual(rgb: Rgb, stain: Stain) -> Image:
-    """Optical density that neither stain explains, at each pixel.
+def residual_tables(stain: Stain) -> NDArray[np.float32]:
+    """Tabulate what each gray level of each channel adds to the density that neither stain explains.
 
     Parameters
     ----------
-    rgb : ndarray of uint8, (h, w, 3)
-        Pixels.
     stain : Stain
-        The slide's white point and stain vectors.
+        The slide's white point and stain vectors; the site's scale of DAB is no matter here.
 
     Returns
     -------
-    ndarray of float32, (h, w)
-        Length of what `unmix` leaves over of the densities of the three channels, base 10, never negative; the site's
-        scale of DAB is no matter here.
+    ndarray of float32, (3, 256)
+        By red, green, blue: the absolute value of the sum of a pixel's three is the length of what `unmix` leaves over
+        of the densities of its channels, base 10. Tables, for loops that look at the pixels of nuclei only.
 
     Raises
     ------
@@ -256,16 +254,6 @@ def unmix_residual(rgb: Rgb, stain: Stain) -> Image:
     -----
     The two stains span a plane, so what is left over is what stands out of it: ``|density . normal|``. The rounding of
     gray levels alone gives about 0.001 on glass and 0.01 at a density of 1.
-    """
-    residual = np.empty(rgb.shape[:2], np.float32)
-    _apply_table(np.ascontiguousarray(rgb), residual_tables(stain), residual)
-    return np.abs(residual, out=residual)
-
-
-def residual_tables(stain: Stain) -> NDArray[np.float32]:
-    """Tabulate what each gray level of each channel adds to the density that neither stain explains, (3, 256).
-
-    Its length is the absolute value of their sum; for loops that look at few pixels only.
     """
     return (_plane_normal(stain.vectors)[:, None] * _density_table(stain.white)).astype(np.float32)
 
