@@ -135,7 +135,7 @@ class TestRun:
             n_made += 1
             return make_segmenter(model, settings)
 
-        monkeypatch.setattr("hetscore.pipeline.make_segmenter", count)
+        monkeypatch.setattr("hetscore.pipeline.run.make_segmenter", count)
         cases = find_cases([empty_slide(tmp_path / f"{name}.tif") for name in "abc"])
 
         assert run_cases(cases, tmp_path / "out", run).n_done == 3

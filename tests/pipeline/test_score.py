@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-import hetscore.pipeline as pipeline
 from hetscore.config import Model, Settings, load_model, load_settings
 from hetscore.domain import (
     CELL_COLUMNS,
@@ -36,7 +35,7 @@ from hetscore.slides import Slide, open_slide
 from hetscore.tiling import TilingParams
 from tests.segmenters.builders import write_network
 
-SAMPLES = Path(__file__).resolve().parent.parent / "slides_sample"
+SAMPLES = Path(__file__).resolve().parents[2] / "slides_sample"
 CLONE = SAMPLES / "hetero-clone.tif"
 
 
@@ -178,7 +177,7 @@ class TestWhatIsNotAnalyzed:
             slide = open_slide(path, **given)
             return Unreadable(slide.info, slide._raw)
 
-        monkeypatch.setattr(pipeline, "open_slide", open_unreadable)
+        monkeypatch.setattr("hetscore.pipeline.slide.open_slide", open_unreadable)
 
         result = score_one(CLONE, run_with(model)).result
 
@@ -226,7 +225,7 @@ class TestWhatIsNotAnalyzed:
             slide = open_slide(path, **given)
             return Damaged(slide.info, slide._raw)
 
-        monkeypatch.setattr(pipeline, "open_slide", open_damaged)
+        monkeypatch.setattr("hetscore.pipeline.slide.open_slide", open_damaged)
 
         result = score_one(CLONE, run_with(model)).result
 
@@ -328,7 +327,7 @@ def test_the_segmenter_is_made_once(tmp_path: Path, model: Model, monkeypatch: p
         made.append(model.name)
         return make_segmenter(model, settings)
 
-    monkeypatch.setattr(pipeline, "make_segmenter", make)
+    monkeypatch.setattr("hetscore.pipeline.run.make_segmenter", make)
     run = run_with(model)
     for _ in range(2):
         score_one(tmp_path / "glass.tif", run)

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-import hetscore.pipeline as pipeline
 from hetscore.config import Model, load_model, load_settings
 from hetscore.domain import Rgb, SlideInput, SlideResult, StainEstimate
 from hetscore.errors import SlideError
@@ -17,7 +16,7 @@ from hetscore.pipeline import Run, analyze_slide
 from hetscore.slides import Slide, open_slide
 from hetscore.tiling import TilingParams
 
-CLONE = Path(__file__).resolve().parent.parent / "slides_sample" / "hetero-clone.tif"
+CLONE = Path(__file__).resolve().parents[2] / "slides_sample" / "hetero-clone.tif"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +67,7 @@ def test_a_patch_that_cannot_be_read_is_left_out(model: Model, monkeypatch: pyte
         slide = open_slide(path, **given)
         return Patchless(slide.info, slide._raw)
 
-    monkeypatch.setattr(pipeline, "open_slide", open_patchless)
+    monkeypatch.setattr("hetscore.pipeline.slide.open_slide", open_patchless)
 
     slide = analyze_slide(SlideInput(CLONE), Run(load_settings(), model))
 

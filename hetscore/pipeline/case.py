@@ -1,0 +1,181 @@
+"""One case: its slides analyzed, then Cells -> FragmentScore* -> CaseScore -> CaseResult."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import cv2
+import numpy as np
+
+from hetscore import __version__
+from hetscore.config import Settings
+from hetscore.domain import (
+    CaseInput,
+    CaseResult,
+    CaseScore,
+    Cells,
+    Fragment,
+    FragmentRole,
+    Picture,
+    Provenance,
+    SlideInput,
+    SlideResult,
+    SlideRole,
+)
+from hetscore.errors import SlideError
+from hetscore.pictures import take_picture
+from hetscore.pipeline.run import Run, given_mpp
+from hetscore.pipeline.slide import analyze_slide
+from hetscore.scoring.case import score_case as decide_case
+from hetscore.scoring.fragment import TumorLinks, link_tumor, score_fragment
+from hetscore.scoring.guidelines import GUIDELINES
+from hetscore.scoring.sensitivity import Classifier, probe_label
+from hetscore.scoring.status import RULE_SETS
+from hetscore.slides import open_slide
+
+
+@dataclass(frozen=True)
+class ScoredCase:
+    """What came of a case: a result, unless no slide of it could be read, and the slides that failed."""
+
+    result: CaseResult | None
+    failed_slides: tuple[tuple[SlideInput, str], ...]
+    """Slide and reason."""
+
+
+def score_case(case: CaseInput, run: Run) -> ScoredCase:
+    """Score one case from its slides.
+
+    Parameters
+    ----------
+    case : CaseInput
+        The case as named by the user; only its HER2 slides are read.
+    run : Run
+        Settings, model and workers.
+
+    Returns
+    -------
+    ScoredCase
+        A slide that cannot be read makes the case not assessable, the others are analyzed all the same. Without any
+        readable slide there is no result.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    cv2.setNumThreads(1)  # the workers are the parallelism; nested threads only get in their way
+    slides: list[SlideResult] = []
+    failed: list[tuple[SlideInput, str]] = []
+    for slide in (s for s in case.slides if s.role is SlideRole.HER2):
+        first_id = 1 + sum(len(s.fragments) for s in slides)
+        try:
+            slides.append(analyze_slide(slide, run, first_id))
+        except SlideError as error:
+            failed.append((slide, str(error)))
+    if not slides:
+        return ScoredCase(None, tuple(failed))
+    score = _decide_and_probe(case, slides, is_slide_missing=bool(failed), run=run)
+    pictures = tuple(_take_pictures(score, case, run))
+    provenance = Provenance(
+        hetscore_version=__version__,
+        model=run.model.name,
+        model_sha256=run.model.sha256,
+        calibration=run.calibration_id,
+        device=run.segmenter.device,
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - clock, 1),
+        settings=run.settings.as_dict(),
+    )
+    return ScoredCase(CaseResult(score, tuple(slides), pictures, provenance), tuple(failed))
+
+
+def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
+    """Decide the case, then again for each way in which its measurement may be off."""
+
+    def decide(cells: Sequence[Cells]) -> CaseScore:
+        varied = [replace(slide, cells=part) for slide, part in zip(slides, cells, strict=True)]
+        return _decide(case, varied, links, is_slide_missing=is_slide_missing, run=run)
+
+    links = _link_tumor(slides, run.settings)
+    cells, vectors = [slide.cells for slide in slides], run.model.stain
+    guideline = GUIDELINES[run.settings.guideline]
+    classifier = Classifier(run.model.membrane, guideline, vectors.hematoxylin, vectors.dab)
+    return probe_label(decide(cells), cells, decide, classifier)
+
+
+def _link_tumor(slides: Sequence[SlideResult], settings: Settings) -> dict[int, TumorLinks]:
+    """Link the tumor cells of each fragment once: most variants of the case have the same."""
+    return {
+        f.id: link_tumor(_cells_of(slide, f.id), slide.info.mpp or 0.0, settings.fragment_score)
+        for slide in slides
+        for f in _find_samples(slide)
+    }
+
+
+def _find_samples(slide: SlideResult) -> list[Fragment]:
+    """Fragments that vote: not the controls on the slide, whose cells are only kept."""
+    return [f for f in slide.fragments if f.role is FragmentRole.SAMPLE]
+
+
+def _decide(
+    case: CaseInput,
+    slides: Sequence[SlideResult],
+    links: Mapping[int, TumorLinks],
+    *,
+    is_slide_missing: bool,
+    run: Run,
+) -> CaseScore:
+    """From cells to the label: everything after the last pixel."""
+    settings = run.settings
+    guideline, rule_set = GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set]
+    fragments = [
+        score_fragment(
+            f,
+            _cells_of(slide, f.id),
+            slide.info.mpp or 0.0,
+            guideline,
+            settings.fragment_score,
+            links=links[f.id],
+        )
+        for slide in slides
+        for f in _find_samples(slide)
+    ]
+    doubts = {
+        "slide-failed": is_slide_missing,
+        "slides-not-read": any(slide.role is not SlideRole.HER2 for slide in case.slides),
+    }
+    return decide_case(
+        case.case_id,
+        fragments,
+        case.ish,
+        guideline=guideline,
+        rule_set=rule_set,
+        slide_flags=(*(name for name, is_set in doubts.items() if is_set), *_join_flags(slides)),
+        n_failed_tiles=sum(len(slide.failed_tiles) for slide in slides),
+        pieces={f.id: f.piece for slide in slides for f in slide.fragments},
+        params=settings.case_score,
+    )
+
+
+def _join_flags(slides: Sequence[SlideResult]) -> list[str]:
+    """Join the flags of all slides; an empty slide blocks the case only where no other slide holds tissue."""
+    flags = [flag for slide in slides for flag in slide.flags]
+    if any(slide.fragments for slide in slides):
+        return ["empty-slide" if flag == "no-tissue" else flag for flag in flags]
+    return flags
+
+
+def _cells_of(slide: SlideResult, fragment: int) -> Cells:
+    """Cells of one fragment: a slice, since cells are sorted by fragment."""
+    start, stop = np.searchsorted(slide.cells.fragment, [fragment, fragment + 1])
+    return slide.cells.take(np.arange(start, stop))
+
+
+def _take_pictures(score: CaseScore, case: CaseInput, run: Run) -> Iterator[Picture]:
+    """Take pictures of the fields that decide, in the order of `CaseScore.decisive`."""
+    by_name = {slide.path.name: slide for slide in case.slides if slide.role is SlideRole.HER2}
+    for place in score.decisive:
+        slide_input = by_name[place.slide]
+        mpp, source = given_mpp(slide_input, run.settings)
+        with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
+            yield take_picture(slide, place.bounds, place.text)

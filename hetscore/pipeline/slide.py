@@ -1,0 +1,158 @@
+"""One slide: Path -> Slide -> Thumbnail -> TissueMask -> Fragments -> Tile* -> TileImage* -> TileLabels* -> Cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
+
+from hetscore.config import Settings
+from hetscore.coverage import mark_failed, measure_coverage
+from hetscore.domain import (
+    Cells,
+    Coverage,
+    Fragments,
+    SlideInput,
+    SlideResult,
+    StainEstimate,
+    Thumbnail,
+    Tile,
+    TileImage,
+    empty_cells,
+)
+from hetscore.errors import SlideError
+from hetscore.fragments import find_fragments
+from hetscore.membrane import MAX_SEEN_UM, measure_cells
+from hetscore.merging import merge_cells
+from hetscore.pipeline.run import Run, given_mpp
+from hetscore.quality import exclude, find_artefacts, find_refusals, name_exclusions
+from hetscore.scoring.cell import classify_cells
+from hetscore.scoring.guidelines import GUIDELINES
+from hetscore.slides import Slide, hash_slide, open_slide
+from hetscore.stain import Stain, find_white
+from hetscore.stain_drift import estimate_stain, has_drifted, plan_patches
+from hetscore.tiling import find_downsample, plan_tiles
+from hetscore.tissue import find_tissue
+
+
+def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> SlideResult:
+    """Find and measure the cells of one slide.
+
+    Parameters
+    ----------
+    slide_input : SlideInput
+        The slide as named by the user.
+    run : Run
+        Settings, model and workers.
+    first_id : int, optional
+        Number of the slide's first fragment within the case.
+
+    Returns
+    -------
+    SlideResult
+        A slide that is no HER2 IHC, too coarse or empty has blocking flags and no cells; so has every slide where the
+        site's controls failed. Densities are those of the model's stain vectors; how far the slide's own lie from them
+        is told (`SlideResult.stain`), not put right.
+
+    Raises
+    ------
+    SlideError
+        If the slide cannot be read or its microns per pixel are not known.
+    """
+    settings = run.settings
+    mpp, source = given_mpp(slide_input, settings)
+    with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide, ThreadPoolExecutor(run.workers) as pool:
+        digest = pool.submit(hash_slide, slide_input.path)  # takes seconds of a slide of gigabytes
+        thumbnail = slide.thumbnail(settings.tissue.mpp)
+        white = find_white(thumbnail.rgb)
+        refusals = find_refusals(thumbnail, white, settings.quality.refusals) or _find_other_refusals(slide, run)
+        if refusals:
+            return _refused(slide, digest.result(), thumbnail, refusals)
+        stain = run.make_stain(white)
+        tissue = find_tissue(thumbnail, white, {}, settings.tissue)
+        artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
+        tissue = exclude(tissue, artefacts)
+        fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
+        estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)
+        cells, failed = _analyze_tiles(slide, fragments, stain, run, pool)
+        colors = estimate.result()
+        doubts = {
+            "stain-drift": has_drifted(colors, settings.stain_drift),
+            "failed-tiles": bool(failed),
+            **name_exclusions(tissue, settings.quality),
+            "intensity-unchecked": bool(fragments.items) and run.calibration is None,
+        }
+        return SlideResult(
+            info=slide.info,
+            sha256=digest.result(),
+            fragments=mark_failed(fragments, [tile for tile, _ in failed]),
+            cells=cells,
+            coverage=measure_coverage(tissue, fragments, [tile for tile, _ in failed]),
+            thumbnail=thumbnail,
+            dropped=fragments.dropped,
+            failed_tiles=tuple(f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}" for tile, why in failed),
+            flags=_slide_flags(fragments, doubts),
+            stain=colors,
+        )
+
+
+def _find_other_refusals(slide: Slide, run: Run) -> tuple[str, ...]:
+    """Name why a slide of the right kind must not be analyzed."""
+    if slide.require_mpp() > run.settings.tiling.max_mpp:
+        return ("coarse-resolution",)
+    return ("controls-failed",) if run.calibration is not None and run.calibration.is_failed else ()
+
+
+def _refused(slide: Slide, sha256: str, thumbnail: Thumbnail, flags: tuple[str, ...]) -> SlideResult:
+    """Report a slide that was looked at but must not be analyzed."""
+    nothing = Coverage(tissue_mm2=0.0, analysed_mm2=0.0, excluded_mm2={}, failed_mm2=0.0)
+    return SlideResult(slide.info, sha256, (), empty_cells(), nothing, thumbnail, {}, (), flags)
+
+
+def _estimate_stain(slide: Slide, fragments: Fragments, stain: Stain, settings: Settings) -> StainEstimate:
+    """Estimate the slide's own stain vectors; a patch that cannot be read is left out."""
+    boxes, downsample = plan_patches(fragments, slide.require_mpp(), settings.stain_drift)
+    patches = []
+    for box in boxes:
+        with suppress(SlideError):
+            patches.append(slide.read(box, downsample))
+    return estimate_stain(patches, stain, settings.stain_drift)
+
+
+def _slide_flags(fragments: Fragments, doubts: Mapping[str, bool]) -> tuple[str, ...]:
+    seen = {
+        "no-tissue": not fragments.items,
+        "dropped-specks": fragments.dropped["dust"] > 0,
+        "dropped-edges": fragments.dropped["edge"] > 0,
+        **dict.fromkeys(fragments.flags, True),
+        **doubts,
+    }
+    return tuple(name for name, is_set in seen.items() if is_set)
+
+
+def _analyze_tiles(
+    slide: Slide, fragments: Fragments, stain: Stain, run: Run, pool: Executor
+) -> tuple[Cells, list[tuple[Tile, str]]]:
+    """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
+    segmenter, tiling, mpp = run.segmenter, run.settings.tiling, slide.require_mpp()
+    margin_um = max(segmenter.margin_um(mpp * find_downsample(mpp, tiling)), MAX_SEEN_UM)
+    tiles = plan_tiles(fragments, mpp, margin_um, tiling)
+
+    def analyze(tile: Tile) -> Cells | str:
+        try:
+            image = TileImage(tile, slide.read(tile.box, tile.downsample))
+        except SlideError as error:
+            return str(error)
+        return measure_cells(image, segmenter.segment(image, stain), stain, run.settings.membrane)
+
+    parts: list[Cells] = []
+    failed: list[tuple[Tile, str]] = []
+    run.progress(slide.info.path.name, 0, len(tiles))
+    for done, (tile, part) in enumerate(zip(tiles, pool.map(analyze, tiles), strict=True), start=1):
+        if isinstance(part, str):
+            failed.append((tile, part))
+        else:
+            parts.append(part)
+        run.progress(slide.info.path.name, done, len(tiles))
+    guideline = GUIDELINES[run.settings.guideline]
+    return classify_cells(merge_cells(parts, fragments), run.model.membrane, guideline), failed
