@@ -225,7 +225,7 @@ class TestWhatIsNotAnalyzed:
             slide = open_slide(path, **given)
             return Damaged(slide.info, slide._raw)
 
-        monkeypatch.setattr("hetscore.pipeline.slide.open_slide", open_damaged)
+        monkeypatch.setattr("hetscore.pipeline.case.open_slide", open_damaged)
 
         result = score_one(CLONE, run_with(model)).result
 
