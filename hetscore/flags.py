@@ -97,6 +97,11 @@ _ROWS = (
     ),
     Flag("uncalibrated", Severity.CAUTION, "The errors at this site were not measured: the label is provisional."),
     Flag(
+        "outside-calibration",
+        Severity.CAUTION,
+        "The slides look unlike those that the errors were counted on: the label is provisional.",
+    ),
+    Flag(
         "count-unclear",
         Severity.CAUTION,
         "The number of fragments depends on how far gaps are bridged, or on a doubtful neck.",
@@ -124,6 +129,19 @@ _ROWS = (
         "More than a tenth of the tissue lies under artefacts or out of focus and was not judged: what it holds is not"
         " known.",
     ),
+    Flag("annotated", Severity.NOTE, "What a person drew was applied; area taken out is told by itself."),
+    Flag(
+        "annotations-unused",
+        Severity.NOTE,
+        "Some of what was drawn has no class, or no tissue or no piece under it, and changed nothing.",
+    ),
+    Flag("annotations-mended", Severity.NOTE, "An outline drawn by hand crosses itself; it was mended."),
+    Flag(
+        "tissue-not-read",
+        Severity.CAUTION,
+        "A little tissue was drawn into a fragment in which cells were never looked for: score the slide again.",
+    ),
+    Flag("pictures-missing", Severity.NOTE, "A slide was not at hand: the fields that decide are not shown."),
 )
 
 FLAGS: dict[str, Flag] = {flag.name: flag for flag in _ROWS}

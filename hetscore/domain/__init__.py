@@ -12,6 +12,7 @@ from hetscore.domain.cells import (
     empty_cells,
     join_cells,
 )
+from hetscore.domain.evidence import Answer, AnswerKind, Detectable, Evidence, NegativeShare
 from hetscore.domain.image import (
     Fragment,
     FragmentRole,
@@ -29,13 +30,16 @@ from hetscore.domain.image import (
 )
 from hetscore.domain.inputs import CaseInput, SlideInput, SlideRole
 from hetscore.domain.pairs import PairChange, PairOutcome, Sample
+from hetscore.domain.regions import Annotations, Region, RegionKind, fragment_shape, is_same_outline, take_areas
 from hetscore.domain.results import (
     CaseResult,
     Coverage,
+    FailedTile,
     Picture,
     Provenance,
     SlideResult,
     StainEstimate,
+    Survey,
 )
 from hetscore.domain.scores import (
     CaseLabel,
@@ -59,6 +63,9 @@ from hetscore.domain.scores import (
 
 __all__ = [
     "CELL_COLUMNS",
+    "Annotations",
+    "Answer",
+    "AnswerKind",
     "CaseInput",
     "CaseLabel",
     "CaseResult",
@@ -69,6 +76,9 @@ __all__ = [
     "CutoffRow",
     "Decision",
     "Decisive",
+    "Detectable",
+    "Evidence",
+    "FailedTile",
     "Fragment",
     "FragmentRole",
     "FragmentScore",
@@ -86,10 +96,13 @@ __all__ = [
     "MembranePattern",
     "MppSource",
     "NegativeCluster",
+    "NegativeShare",
     "PairChange",
     "PairOutcome",
     "Picture",
     "Provenance",
+    "Region",
+    "RegionKind",
     "Rgb",
     "Sample",
     "Sensitivity",
@@ -99,11 +112,15 @@ __all__ = [
     "SlideRole",
     "Split",
     "StainEstimate",
+    "Survey",
     "Thumbnail",
     "Tile",
     "TileImage",
     "TileLabels",
     "TissueMask",
     "empty_cells",
+    "fragment_shape",
+    "is_same_outline",
     "join_cells",
+    "take_areas",
 ]

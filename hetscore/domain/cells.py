@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Self
 
@@ -44,7 +44,7 @@ class Cells:
     y: NDArray[np.float64]
     """Centroid of the nucleus."""
     fragment: NDArray[np.int32]
-    """`Fragment.id`; 0 until the cell is given to a fragment."""
+    """`Fragment.id`; 0 until the cell is given to a fragment, and where it lies in none: on area excluded by hand."""
     nucleus_area_um2: NDArray[np.float32]
     p_tumor: NDArray[np.float32]
     membrane_od: NDArray[np.float32]
@@ -84,14 +84,21 @@ class Cells:
     """(m, 2), the outlines of all cells one after another, level-0 pixels."""
     outline_start: NDArray[np.int64]
     """(n + 1,), outline of cell i is ``outline_xy[outline_start[i]:outline_start[i + 1]]``."""
+    tumor_by_hand: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
+    """What a person said of the cell, which outranks `p_tumor`: 1 tumor, -1 not tumor, 0 nothing. Nothing where it is
+    not given: whoever measures cells knows of no person."""
+
+    def __post_init__(self) -> None:
+        if not len(self.tumor_by_hand):
+            object.__setattr__(self, "tumor_by_hand", np.zeros(len(self), np.int8))
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
     def is_tumor(self) -> NDArray[np.bool_]:
-        """Which cells count as tumor cells: those more likely tumor than not."""
-        return self.p_tumor >= 0.5
+        """Which cells count as tumor cells: what a person said, else those more likely tumor than not."""
+        return np.where(self.tumor_by_hand == 0, self.p_tumor >= 0.5, self.tumor_by_hand > 0)
 
     def outline(self, index: int) -> NDArray[np.float32]:
         """Outline of one cell, (k, 2) level-0 pixels."""

@@ -114,6 +114,8 @@ class Fragment:
     """Why it is excluded."""
     n_failed_tiles: int = 0
     """Tiles with a part of it that could not be read."""
+    is_drawn: bool = False
+    """Whether the user drew it."""
 
     @property
     def piece(self) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from hetscore.domain.evidence import Answer
 from hetscore.domain.scores import IshData
 
 
@@ -43,3 +44,5 @@ class CaseInput:
     timepoint: str | None = None
     """baseline or post; None where not said."""
     ish: IshData = field(default_factory=IshData)
+    answers: tuple[Answer, ...] = ()
+    """What a reviewer said of places of this case that were shown."""

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hetscore.domain.cells import Cells
-from hetscore.domain.image import Fragment, Rgb, SlideInfo, Thumbnail
+from hetscore.domain.image import Fragment, Fragments, Rgb, SlideInfo, Thumbnail, TissueMask
+from hetscore.domain.regions import Annotations
 from hetscore.domain.scores import CaseScore
 from hetscore.geometry import Box
 
@@ -39,6 +43,33 @@ class StainEstimate:
 
 
 @dataclass(frozen=True)
+class FailedTile:
+    """A tile that could not be analyzed."""
+
+    core: Box
+    """What it owned, level-0 pixels."""
+    text: str
+    """Where and why, in a line."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the pixels of a slide told before anything drawn by hand was applied.
+
+    With it and the cells the slide is corrected again, as often as one likes, without a pixel.
+    """
+
+    tissue: TissueMask
+    fragments: Fragments
+    """Numbered from 1 on each slide."""
+    failed: tuple[FailedTile, ...]
+    flags: tuple[str, ...]
+    """Doubts about the slide, names in `FLAGS`."""
+    is_read: NDArray[np.bool_]
+    """Where cells were looked for, at the thumbnail's scale."""
+
+
+@dataclass(frozen=True)
 class SlideResult:
     """One slide of a case, analyzed: what the reports draw."""
 
@@ -56,6 +87,10 @@ class SlideResult:
     """Slide-level doubts; a blocking one means that no cell was analyzed."""
     stain: StainEstimate | None = None
     """None where the slide was not analyzed."""
+    survey: Survey | None = None
+    """None where the slide was not analyzed."""
+    annotations: Annotations | None = None
+    """What the user drew on it."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from fractions import Fraction
 
+from hetscore.domain.evidence import Evidence
 from hetscore.geometry import Box
 
 
@@ -73,6 +74,8 @@ class NegativeCluster:
     """Centroid, level-0 pixels."""
     bounds: Box
     """Level-0 pixels, nuclei included."""
+    p_tumor: float | None = None
+    """Mean probability of tumor of its cells; None where nothing gave one."""
 
 
 class HeterogeneityPattern(StrEnum):
@@ -283,6 +286,10 @@ class CaseScore:
     """`HeterogeneityPattern` and the row that fits; None where heterogeneity is not asked of the case."""
     low: Decision | None = None
     """HER2-low and its kin; None unless the guideline is that of breast they rest on."""
+    evidence: Evidence | None = None
+    """None where homo or hetero was not asked, or no error model was at hand."""
+    is_reviewed: bool = False
+    """Whether a reviewer's answers gave the label."""
     sensitivity: tuple[Sensitivity, ...] = ()
     """Whether the label stands; empty where there is none to stand, or no image was measured."""
 

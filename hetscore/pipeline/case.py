@@ -17,8 +17,10 @@ from hetscore.domain import (
     CaseResult,
     CaseScore,
     Cells,
+    Evidence,
     Fragment,
     FragmentRole,
+    FragmentScore,
     Picture,
     Provenance,
     SlideInput,
@@ -29,10 +31,12 @@ from hetscore.errors import SlideError
 from hetscore.pictures import take_picture
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.pipeline.slide import analyze_slide
+from hetscore.pipeline.weighing import Weigher, name_stratum
 from hetscore.scoring.case import score_case as decide_case
-from hetscore.scoring.fragment import TumorLinks, link_tumor, score_fragment
+from hetscore.scoring.fragment import TumorLinks, find_nest, link_tumor, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.scoring.sensitivity import Classifier, probe_label
+from hetscore.scoring.simulator import Nest
 from hetscore.scoring.status import RULE_SETS
 from hetscore.slides import open_slide
 
@@ -67,26 +71,72 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
     slides: list[SlideResult] = []
     failed: list[tuple[SlideInput, str]] = []
     for slide in (s for s in case.slides if s.role is SlideRole.HER2):
-        first_id = 1 + sum(len(s.fragments) for s in slides)
         try:
-            slides.append(analyze_slide(slide, run, first_id))
+            slides.append(analyze_slide(slide, run, find_next_id(slides)))
         except SlideError as error:
             failed.append((slide, str(error)))
     if not slides:
         return ScoredCase(None, tuple(failed))
-    score = _decide_and_probe(case, slides, is_slide_missing=bool(failed), run=run)
-    pictures = tuple(_take_pictures(score, case, run))
-    provenance = Provenance(
+    made = Provenance(
         hetscore_version=__version__,
         model=run.model.name,
         model_sha256=run.model.sha256,
         calibration=run.calibration_id,
         device=run.segmenter.device,
         started=started.isoformat(timespec="seconds"),
-        seconds=round(time.perf_counter() - clock, 1),
+        seconds=0.0,
         settings=run.settings.as_dict(),
     )
-    return ScoredCase(CaseResult(score, tuple(slides), pictures, provenance), tuple(failed))
+    result = conclude_case(case, slides, run, made, is_slide_missing=bool(failed))
+    timed = replace(made, seconds=round(time.perf_counter() - clock, 1))
+    return ScoredCase(replace(result, provenance=timed), tuple(failed))
+
+
+def find_next_id(slides: Sequence[SlideResult]) -> int:
+    """Find the number for the first fragment of a case's next slide; numbers that drawing freed stay free."""
+    following = 1
+    for slide in slides:
+        found = slide.survey.fragments.items if slide.survey else ()
+        following = max([following + len(found), *(f.id + 1 for f in slide.fragments)])
+    return following
+
+
+def conclude_case(
+    case: CaseInput, slides: Sequence[SlideResult], run: Run, made: Provenance, *, is_slide_missing: bool
+) -> CaseResult:
+    """Go from analyzed slides to the result of the case: all that scoring and re-scoring share.
+
+    Parameters
+    ----------
+    case : CaseInput
+        The case as named by the user.
+    slides : sequence of SlideResult
+        Its slides as they count, what was drawn on them applied.
+    run : Run
+        Settings and model; its segmenter is not asked for.
+    made : Provenance
+        How the result came about.
+    is_slide_missing : bool
+        Whether a slide of the case could not be read.
+
+    Returns
+    -------
+    CaseResult
+        Without pictures, and with a flag that says so, where a slide to be shown is not at hand.
+    """
+    counted = [_leave_excluded(slide) for slide in slides]
+    score = _decide_and_probe(case, counted, is_slide_missing=is_slide_missing, run=run)
+    try:
+        pictures = tuple(_take_pictures(score, case, slides, run))
+    except SlideError:
+        pictures, score = (), replace(score, flags=tuple(sorted({*score.flags, "pictures-missing"})))
+    return CaseResult(score, tuple(slides), pictures, made)
+
+
+def _leave_excluded(slide: SlideResult) -> SlideResult:
+    """Leave out the cells of no fragment: they are kept for the user to take back in, and count nowhere."""
+    is_counted = slide.cells.fragment > 0
+    return slide if is_counted.all() else replace(slide, cells=slide.cells.take(is_counted))
 
 
 def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
@@ -94,9 +144,10 @@ def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slid
 
     def decide(cells: Sequence[Cells]) -> CaseScore:
         varied = [replace(slide, cells=part) for slide, part in zip(slides, cells, strict=True)]
-        return _decide(case, varied, links, is_slide_missing=is_slide_missing, run=run)
+        return _decide(case, varied, links, weigher, is_slide_missing=is_slide_missing, run=run)
 
     links = _link_tumor(slides, run.settings)
+    weigher = Weigher(run.errors, run.settings.case_score, run.workers)
     cells, vectors = [slide.cells for slide in slides], run.model.stain
     guideline = GUIDELINES[run.settings.guideline]
     classifier = Classifier(run.model.membrane, guideline, vectors.hematoxylin, vectors.dab)
@@ -121,11 +172,16 @@ def _decide(
     case: CaseInput,
     slides: Sequence[SlideResult],
     links: Mapping[int, TumorLinks],
+    weigher: Weigher,
     *,
     is_slide_missing: bool,
     run: Run,
 ) -> CaseScore:
     """From cells to the label: everything after the last pixel."""
+
+    def weigh(scores: Sequence[FragmentScore]) -> Evidence | None:
+        return weigher.weigh(_find_nests(slides, scores, links, settings))
+
     settings = run.settings
     guideline, rule_set = GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set]
     fragments = [
@@ -153,8 +209,26 @@ def _decide(
         slide_flags=(*(name for name, is_set in doubts.items() if is_set), *_join_flags(slides)),
         n_failed_tiles=sum(len(slide.failed_tiles) for slide in slides),
         pieces={f.id: f.piece for slide in slides for f in slide.fragments},
+        weigh=weigh,
+        answers=case.answers,
         params=settings.case_score,
     )
+
+
+def _find_nests(
+    slides: Sequence[SlideResult],
+    scores: Sequence[FragmentScore],
+    links: Mapping[int, TumorLinks],
+    settings: Settings,
+) -> list[Nest]:
+    """Scored tumor cells of the voting fragments."""
+    voting, stratum = {f.fragment for f in scores if f.is_assessable}, name_stratum(scores)
+    return [
+        find_nest(f, _cells_of(slide, f.id), slide.info.mpp or 0.0, stratum, settings.fragment_score, links=links[f.id])
+        for slide in slides
+        for f in _find_samples(slide)
+        if f.id in voting
+    ]
 
 
 def _join_flags(slides: Sequence[SlideResult]) -> list[str]:
@@ -171,11 +245,14 @@ def _cells_of(slide: SlideResult, fragment: int) -> Cells:
     return slide.cells.take(np.arange(start, stop))
 
 
-def _take_pictures(score: CaseScore, case: CaseInput, run: Run) -> Iterator[Picture]:
+def _take_pictures(score: CaseScore, case: CaseInput, slides: Sequence[SlideResult], run: Run) -> Iterator[Picture]:
     """Take pictures of the fields that decide, in the order of `CaseScore.decisive`."""
     by_name = {slide.path.name: slide for slide in case.slides if slide.role is SlideRole.HER2}
+    bounds = {slide.info.path.name: slide.info.bounds for slide in slides}
     for place in score.decisive:
         slide_input = by_name[place.slide]
         mpp, source = given_mpp(slide_input, run.settings)
         with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
+            if slide.info.bounds != bounds[place.slide]:
+                raise SlideError(f"{slide_input.path}: not the slide that was scored; expected one of its size.")
             yield take_picture(slide, place.bounds, place.text)

@@ -9,6 +9,7 @@ from functools import cached_property
 from hetscore.config import Model, Settings
 from hetscore.domain import MppSource, SlideInput
 from hetscore.intensity import IntensityCalibration
+from hetscore.scoring.error_model import ErrorModel
 from hetscore.segmenters import Segmenter
 from hetscore.segmenters import make_segmenter as make_of_kind
 from hetscore.stain import Stain
@@ -32,6 +33,8 @@ class Run:
     progress: Progress = _no_progress
     calibration: IntensityCalibration | None = None
     """What the site's controls tell of its stain; None where none were measured."""
+    errors: ErrorModel | None = None
+    """What the reading gets wrong, as measured by the site or shipped with the model; None where nobody measured it."""
 
     @property
     def calibration_id(self) -> str:

@@ -1,4 +1,8 @@
-"""One slide: Path -> Slide -> Thumbnail -> TissueMask -> Fragments -> Tile* -> TileImage* -> TileLabels* -> Cells."""
+"""One slide: Path -> Slide -> Thumbnail -> TissueMask -> Fragments -> Tile* -> TileImage* -> TileLabels* -> Cells.
+
+What the user drew is read first, so that a file that is wrong costs no time and excluded tissue is never read; it is
+applied to what was found at the end, by `correct_slide`.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,18 @@ from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 
+from hetscore.annotations import check_place, read_annotations
 from hetscore.config import Settings
-from hetscore.coverage import mark_failed, measure_coverage
 from hetscore.domain import (
+    Annotations,
     Cells,
     Coverage,
+    FailedTile,
     Fragments,
     SlideInput,
     SlideResult,
     StainEstimate,
+    Survey,
     Thumbnail,
     Tile,
     TileImage,
@@ -24,6 +31,7 @@ from hetscore.errors import SlideError
 from hetscore.fragments import find_fragments
 from hetscore.membrane import MAX_SEEN_UM, measure_cells
 from hetscore.merging import merge_cells
+from hetscore.pipeline.correction import correct_found, correct_slide
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.quality import exclude, find_artefacts, find_refusals, name_exclusions
 from hetscore.scoring.cell import classify_cells
@@ -41,7 +49,7 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
     Parameters
     ----------
     slide_input : SlideInput
-        The slide as named by the user.
+        The slide as named by the user, with what was drawn on it.
     run : Run
         Settings, model and workers.
     first_id : int, optional
@@ -57,43 +65,67 @@ def analyze_slide(slide_input: SlideInput, run: Run, first_id: int = 1) -> Slide
     Raises
     ------
     SlideError
-        If the slide cannot be read or its microns per pixel are not known.
+        If the slide cannot be read or its microns per pixel are not known, or what was drawn does not lie on it.
+    UsageError
+        If the file of what was drawn cannot be read.
     """
-    settings = run.settings
-    mpp, source = given_mpp(slide_input, settings)
+    annotations = None if slide_input.annotations is None else read_annotations(slide_input.annotations)
+    mpp, source = given_mpp(slide_input, run.settings)
     with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide, ThreadPoolExecutor(run.workers) as pool:
-        digest = pool.submit(hash_slide, slide_input.path)  # takes seconds of a slide of gigabytes
-        thumbnail = slide.thumbnail(settings.tissue.mpp)
-        white = find_white(thumbnail.rgb)
-        refusals = find_refusals(thumbnail, white, settings.quality.refusals) or _find_other_refusals(slide, run)
-        if refusals:
-            return _refused(slide, digest.result(), thumbnail, refusals)
-        stain = run.make_stain(white)
-        tissue = find_tissue(thumbnail, white, {}, settings.tissue)
-        artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
-        tissue = exclude(tissue, artefacts)
-        fragments = find_fragments(tissue, slide_input.path.name, settings.fragments, first_id)
-        estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)
-        cells, failed = _analyze_tiles(slide, fragments, stain, run, pool)
-        colors = estimate.result()
-        doubts = {
-            "stain-drift": has_drifted(colors, settings.stain_drift),
-            "failed-tiles": bool(failed),
-            **name_exclusions(tissue, settings.quality),
-            "intensity-unchecked": bool(fragments.items) and run.calibration is None,
-        }
-        return SlideResult(
-            info=slide.info,
-            sha256=digest.result(),
-            fragments=mark_failed(fragments, [tile for tile, _ in failed]),
-            cells=cells,
-            coverage=measure_coverage(tissue, fragments, [tile for tile, _ in failed]),
-            thumbnail=thumbnail,
-            dropped=fragments.dropped,
-            failed_tiles=tuple(f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}" for tile, why in failed),
-            flags=_slide_flags(fragments, doubts),
-            stain=colors,
-        )
+        if annotations is not None:
+            check_place(annotations, slide.info)
+        return correct_slide(_survey_slide(slide, annotations, run, pool), annotations, run.settings, first_id)
+
+
+def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool: Executor) -> SlideResult:
+    """Find tissue, fragments and cells; of what was drawn only the tissue not to be read matters here."""
+    settings = run.settings
+    digest = pool.submit(hash_slide, slide.info.path)  # takes seconds of a slide of gigabytes
+    thumbnail = slide.thumbnail(settings.tissue.mpp)
+    white = find_white(thumbnail.rgb)
+    refusals = find_refusals(thumbnail, white, settings.quality.refusals) or _find_other_refusals(slide, run)
+    if refusals:
+        return _refused(slide, digest.result(), thumbnail, refusals)
+    stain = run.make_stain(white)
+    tissue = find_tissue(thumbnail, white, {}, settings.tissue)
+    artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
+    tissue = exclude(tissue, artefacts)
+    fragments = find_fragments(tissue, slide.info.path.name, settings.fragments)
+    to_read = correct_found(fragments, tissue, annotations, settings).fragments
+    estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)
+    cells, failed = _analyze_tiles(slide, to_read, stain, run, pool)
+    colors = estimate.result()
+    doubts = {
+        "stain-drift": has_drifted(colors, settings.stain_drift),
+        "failed-tiles": bool(failed),
+        **name_exclusions(tissue, settings.quality),
+        "intensity-unchecked": bool(fragments.items) and run.calibration is None,
+    }
+    survey = Survey(
+        tissue=tissue,
+        fragments=fragments,
+        failed=tuple(
+            FailedTile(tile.core, f"tile {tile.id} at ({tile.core.x}, {tile.core.y}): {why}") for tile, why in failed
+        ),
+        flags=_slide_flags(fragments, doubts),
+        is_read=to_read.labels > 0,
+    )
+    return SlideResult(
+        info=slide.info,
+        sha256=digest.result(),
+        fragments=fragments.items,
+        cells=cells,
+        coverage=_NOTHING,
+        thumbnail=thumbnail,
+        dropped=fragments.dropped,
+        failed_tiles=(),
+        flags=survey.flags,
+        stain=colors,
+        survey=survey,
+    )
+
+
+_NOTHING = Coverage(tissue_mm2=0.0, analysed_mm2=0.0, excluded_mm2={}, failed_mm2=0.0)
 
 
 def _find_other_refusals(slide: Slide, run: Run) -> tuple[str, ...]:
@@ -105,8 +137,7 @@ def _find_other_refusals(slide: Slide, run: Run) -> tuple[str, ...]:
 
 def _refused(slide: Slide, sha256: str, thumbnail: Thumbnail, flags: tuple[str, ...]) -> SlideResult:
     """Report a slide that was looked at but must not be analyzed."""
-    nothing = Coverage(tissue_mm2=0.0, analysed_mm2=0.0, excluded_mm2={}, failed_mm2=0.0)
-    return SlideResult(slide.info, sha256, (), empty_cells(), nothing, thumbnail, {}, (), flags)
+    return SlideResult(slide.info, sha256, (), empty_cells(), _NOTHING, thumbnail, {}, (), flags)
 
 
 def _estimate_stain(slide: Slide, fragments: Fragments, stain: Stain, settings: Settings) -> StainEstimate:

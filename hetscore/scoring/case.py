@@ -7,27 +7,22 @@ Tiles that failed do the same unless the rest scores 3+, which nothing unseen ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from hetscore.domain import CaseScore, Decision, FragmentScore, Her2Score, IshData
+from hetscore.domain import Answer, CaseScore, Decision, Evidence, FragmentScore, Her2Score, IshData
 from hetscore.flags import FLAGS, Severity
 from hetscore.scoring.descriptors import LOW_GUIDELINE, describe_low
+from hetscore.scoring.evidence import EvidenceParams
 from hetscore.scoring.guidelines import Clusters, Guideline, decide_score
 from hetscore.scoring.heterogeneity import add_counts, literal_label, refuse_label, sweep_cutoffs
 from hetscore.scoring.indices import summarize_indices
 from hetscore.scoring.ish import read_ish
 from hetscore.scoring.patterns import find_pattern
+from hetscore.scoring.reasons import Finding, count_tiles, give_reason
 from hetscore.scoring.status import RuleSet, decide_status, flag_ish
-from hetscore.scoring.verdict import (
-    VerdictParams,
-    decide_verdict,
-    find_clusters,
-    find_negative_fragments,
-    find_unscored_fragments,
-    rank_decisive,
-)
+from hetscore.scoring.verdict import VerdictParams, decide_verdict, rank_decisive, settle
 
 
 @dataclass(frozen=True)
@@ -42,6 +37,15 @@ class CaseParams:
     n_decisive: int = 5
     """Places shown to the reader, see `rank_decisive`."""
     verdict: VerdictParams = field(default_factory=VerdictParams)
+    evidence: EvidenceParams = field(default_factory=EvidenceParams)
+
+
+Weigh = Callable[[Sequence[FragmentScore]], Evidence | None]
+"""Weighs the negative cells of a case's fragments against the measured errors; None where these are not known."""
+
+
+def _weigh_nothing(_fragments: Sequence[FragmentScore]) -> None:
+    """Know nothing of the errors."""
 
 
 def score_case(
@@ -54,6 +58,8 @@ def score_case(
     slide_flags: Sequence[str] = (),
     n_failed_tiles: int = 0,
     pieces: Mapping[int, int] = MappingProxyType({}),
+    weigh: Weigh = _weigh_nothing,
+    answers: Sequence[Answer] = (),
     params: CaseParams = CaseParams(),
 ) -> CaseScore:
     """Score and label one case.
@@ -77,6 +83,10 @@ def score_case(
     pieces : mapping of int to int
         By fragment, the piece it is a section of; itself where not named. Sections of one piece are scored each for
         itself, but are one piece of evidence where sampling is asked.
+    weigh : callable
+        Called with the fragments where homo or hetero is asked, see `hetscore.scoring.weighing`.
+    answers : sequence of Answer
+        What a reviewer said of places of this case.
     params : CaseParams
         What makes a case hetero.
 
@@ -94,22 +104,29 @@ def score_case(
     score, score_decision = _score_fragments(ordered, guideline, slide_flags, n_failed_tiles)
     reading = read_ish(ish, rule_set.ish_rule, score)
     status, status_decision = decide_status(rule_set, score, reading.result)
-    label, label_decision = decide_verdict(status, ordered, n_failed_tiles=n_failed_tiles, params=params.verdict)
-    cause = score_decision if score is None else status_decision
     is_asked = refuse_label(status, ordered) is None
-    reason = _give_reason(label_decision, cause, score, ordered, n_failed_tiles, params.verdict)
+    evidence = weigh(ordered) if is_asked else None
+    is_hidden = "many-artefacts" in slide_flags
+    decided = decide_verdict(
+        status, ordered, evidence, n_failed_tiles=n_failed_tiles, is_hidden=is_hidden, params=params.verdict
+    )
+    decisive = rank_decisive(ordered, decided[0], limit=params.n_decisive, params=params.verdict)
+    label, label_decision = settle(decided, decisive, answers)
+    cause = score_decision if score is None else status_decision
+    finding = Finding(label_decision, cause, score, ordered, evidence, n_failed_tiles, params.verdict)
     flags = {
         *slide_flags,
         *_flag_case(ordered, slide_flags, n_failed_tiles, pieces, params),
         *flag_ish(score, reading, status),
         *(("unjudged-stain",) if score_decision.rule == "unjudged-stain" else ()),
+        *_flag_evidence(evidence, slide_flags),
     }
     return CaseScore(
         case_id=case_id,
         label=label,
         literal_label=literal_label(status, ordered, n_failed_tiles=n_failed_tiles)[0],
-        is_provisional="uncalibrated" in flags,
-        reason=reason,
+        is_provisional=bool(flags & {"uncalibrated", "outside-calibration"}),
+        reason=give_reason(finding),
         score=score,
         score_decision=score_decision,
         ish=reading,
@@ -119,9 +136,11 @@ def score_case(
         rule_set=rule_set.name,
         fragments=ordered,
         cutoff_sweep=sweep_cutoffs(ordered) if is_asked and not n_failed_tiles else (),
-        decisive=rank_decisive(ordered, label, limit=params.n_decisive, params=params.verdict),
+        decisive=decisive,
         flags=tuple(sorted(flags)),
         indices=summarize_indices(ordered),
+        evidence=evidence,
+        is_reviewed=label_decision is not decided[1],
         pattern=find_pattern(ordered)[1] if is_asked else None,
         low=describe_low(score, reading.result, add_counts(ordered)) if guideline.name == LOW_GUIDELINE else None,
     )
@@ -139,9 +158,7 @@ def _score_fragments(
         return None, Decision("not-assessable", name, FLAGS[name].text)
     voting = [f for f in fragments if f.is_assessable]
     if not voting and n_failed_tiles:
-        text = (
-            f"{_count_tiles(n_failed_tiles)} could not be read, and what was read holds too little tumor to judge by."
-        )
+        text = f"{count_tiles(n_failed_tiles)} could not be read, and what was read holds too little tumor to judge by."
         return None, Decision("not-assessable", "failed-tiles", text)
     if not voting:
         return None, Decision("not-assessable", "no-tumor", FLAGS["no-tumor"].text)
@@ -172,12 +189,8 @@ def find_unjudged(
 def _refuse_unread(score: Her2Score, n_failed_tiles: int) -> Decision:
     """Say why a score below 3+ does not stand where tiles failed: what they hold may raise it."""
     seen = f"The tiles that were read score {score.label}"
-    text = f"{seen}, but {_count_tiles(n_failed_tiles)} could not be read and may hold a stronger cluster."
+    text = f"{seen}, but {count_tiles(n_failed_tiles)} could not be read and may hold a stronger cluster."
     return Decision("not-assessable", "failed-tiles", text)
-
-
-def _count_tiles(n: int) -> str:
-    return "1 tile" if n == 1 else f"{n:,} tiles"
 
 
 def _find_blocking(slide_flags: Sequence[str]) -> list[str]:
@@ -200,111 +213,15 @@ def _flag_case(
         "no-tumor": not voting and not n_failed_tiles and not _find_blocking(slide_flags),
         "limited-sampling": bool(voting) and is_limited,
         "failed-tiles": n_failed_tiles > 0,
-        "uncalibrated": not _find_blocking(slide_flags),  # nothing was called, so nothing awaits a calibration
     }
     return {name for name, is_seen in seen.items() if is_seen}.union(*(f.flags for f in fragments))
 
 
-def _give_reason(
-    label_decision: Decision,
-    cause: Decision,
-    score: Her2Score | None,
-    fragments: Sequence[FragmentScore],
-    n_failed_tiles: int,
-    params: VerdictParams,
-) -> str:
-    """Write the sentence that explains the label; `cause` is why there is no score or no status."""
-    ihc = "" if score is None else f"IHC {score.label}"
-    match label_decision.rule:
-        case "status-negative":
-            return f"The case is HER2-negative ({ihc}): homo or hetero is asked only of HER2-positive cases."
-        case "status-equivocal":
-            return f"The case is {ihc} and waits for an ISH result: homo or hetero is asked only of positive cases."
-        case "negative-fragment":
-            return _explain_fragments(fragments)
-        case "negative-cluster":
-            return _explain_clusters(fragments, params)
-        case "failed-tiles":
-            seen = f"{_all_overexpress(fragments)} as far as seen"
-            return f"{seen}, but {_count_tiles(n_failed_tiles)} could not be read and may hide cells below 2+."
-        case "many-unscored":
-            return _explain_unscored(fragments)
-        case "no-negative-cluster":
-            return _explain_homo(fragments, params)
-        case _:
-            return cause.text
-
-
-def _explain_homo(fragments: Sequence[FragmentScore], params: VerdictParams) -> str:
-    """Say how many negative cells were borne."""
-    voting = [f for f in fragments if f.is_assessable]
-    n_scored, n_negative = sum(sum(f.counts) for f in voting), sum(f.n_negative for f in voting)
-    if n_negative == 0:
-        return f"{_all_overexpress(fragments)}: none of the {n_scored:,} scored tumor cells is below 2+."
-    borne = "1 is" if n_negative == 1 else f"{n_negative:,} are"
-    never = "" if n_negative < params.min_negative_cluster else f", no {params.min_negative_cluster} of them connected"
-    return f"{_all_overexpress(fragments)}: of {n_scored:,} scored tumor cells {borne} below 2+{never}."
-
-
-def _explain_unscored(fragments: Sequence[FragmentScore]) -> str:
-    """Say which fragments hold too many tumor cells without a class, and how many."""
-    doubtful = find_unscored_fragments(fragments)
-    n_unscored, n_tumor = sum(f.n_unscored for f in doubtful), sum(f.n_tumor for f in doubtful)
-    where = _name_fragments([f.fragment for f in doubtful])
-    unscored = f"{n_unscored:,} of the {n_tumor:,} tumor cells of {where} could not be scored"
-    return f"{_all_overexpress(fragments)} as far as scored, but {unscored} and may be below 2+."
-
-
-def _all_overexpress(fragments: Sequence[FragmentScore]) -> str:
-    """Begin a sentence on the voting fragments: usually all overexpress, but for some that were read only in part."""
-    voting = [f for f in fragments if f.is_assessable]
-    n_positive = _count_positive(voting)
-    if n_positive < len(voting):
-        verb = "overexpresses" if n_positive == 1 else "overexpress"
-        return f"{n_positive} of {len(voting)} tumor fragments {verb} HER2"
-    if len(voting) == 1:
-        return "The one tumor fragment overexpresses HER2"
-    return f"{'Both' if len(voting) == 2 else f'All {len(voting)}'} tumor fragments overexpress HER2"
-
-
-def _count_positive(fragments: Sequence[FragmentScore]) -> int:
-    """Count the fragments that score 2+ or 3+."""
-    return sum(f.score is not None and f.score >= Her2Score.TWO_PLUS for f in fragments)
-
-
-def _explain_fragments(fragments: Sequence[FragmentScore]) -> str:
-    """Say which tumor fragments overexpress HER2 and which do not; the first three are named."""
-    negative = find_negative_fragments(fragments)
-    n_voting = sum(f.is_assessable for f in fragments)
-    n_positive = _count_positive(fragments)
-    if n_positive == 0:
-        return "The case is HER2-positive, but none of its tumor fragments overexpresses HER2 by itself."
-    named = [f"fragment {f.fragment} ({f.n_tumor:,} tumor cells)" for f in negative[:3]]
-    if len(negative) > len(named):
-        named.append(f"{len(negative) - len(named)} more")
-    overexpress, do = "overexpresses" if n_positive == 1 else "overexpress", "does" if len(negative) == 1 else "do"
-    return f"{n_positive} of {n_voting} tumor fragments {overexpress} HER2; {_join_words(named)} {do} not."
-
-
-def _explain_clusters(fragments: Sequence[FragmentScore], params: VerdictParams) -> str:
-    """Say which fragments hold connected negative cells though all overexpress HER2."""
-    clusters = find_clusters(fragments, least=params.min_negative_cluster)
-    numbers = sorted({c.fragment for c in clusters})
-    size = f"{clusters[0].n_cells:,} connected tumor cells"
-    # not len(clusters): a fragment keeps only its largest, but counts all
-    sizes = (n for f in fragments if f.is_assessable for n in f.negative_cluster_sizes)
-    n_clusters = sum(n >= params.min_negative_cluster for n in sizes)
-    where, hold = _name_fragments(numbers), "hold" if len(numbers) > 1 else "holds"
-    if n_clusters == 1:
-        return f"{_all_overexpress(fragments)}, but {where} {hold} {size} below 2+."
-    held = f"{n_clusters:,} clusters below 2+, the largest of {size}"
-    return f"{_all_overexpress(fragments)}, but {where} {hold} {held}."
-
-
-def _name_fragments(numbers: Sequence[int]) -> str:
-    return f"fragment{'s' if len(numbers) > 1 else ''} {_join_words([str(n) for n in numbers])}"
-
-
-def _join_words(words: Sequence[str]) -> str:
-    """Join words as in a sentence: a, b and c."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+def _flag_evidence(evidence: Evidence | None, slide_flags: Sequence[str]) -> set[str]:
+    """Name the doubts about the errors that were allowed for."""
+    is_called = not _find_blocking(slide_flags)  # where nothing was called, nothing awaits a calibration
+    seen = {
+        "uncalibrated": is_called and (evidence is None or not evidence.is_site),
+        "outside-calibration": evidence is not None and bool(evidence.outside),
+    }
+    return {name for name, is_seen in seen.items() if is_seen}

@@ -26,6 +26,7 @@ from hetscore.scoring.clusters import (
 from hetscore.scoring.compartments import has_nuclear_stain, measure_compartments, measure_width
 from hetscore.scoring.descriptors import describe_width
 from hetscore.scoring.guidelines import Clusters, Counts, Guideline, decide_score
+from hetscore.scoring.simulator import Nest
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ class _Tumor:
     radius: NDArray[np.float64]
     """Of the nucleus taken as a disc. All three in level-0 pixels."""
     membrane_class: NDArray[np.int8]
+    p_tumor: NDArray[np.float32]
     edges: Edges
 
     def __len__(self) -> int:
@@ -176,6 +178,44 @@ def score_fragment(
     )
 
 
+def find_nest(
+    fragment: Fragment,
+    cells: Cells,
+    mpp: float,
+    stratum: str,
+    params: FragmentParams = FragmentParams(),
+    *,
+    links: TumorLinks | None = None,
+) -> Nest:
+    """Take the scored tumor cells of a fragment, for the tests of `hetscore.scoring.evidence`.
+
+    Parameters
+    ----------
+    fragment, cells, mpp, params, links
+        As given to `score_fragment`.
+    stratum : str
+        Strength of stain of the case, see `Stratum`.
+
+    Returns
+    -------
+    Nest
+        Cells in reading order; those without a class are left out, as no test can tell what they are.
+    """
+    tumor = _find_tumor(cells, mpp, params, links)
+    is_scored = tumor.membrane_class >= MembraneClass.NEGATIVE
+    rank = np.cumsum(is_scored) - 1
+    kept = tumor.edges[is_scored[tumor.edges].all(axis=1)]
+    return Nest(
+        fragment=fragment.id,
+        x_um=tumor.x[is_scored] * mpp,
+        y_um=tumor.y[is_scored] * mpp,
+        edges=rank[kept],
+        is_negative=tumor.membrane_class[is_scored] < MembraneClass.MODERATE,
+        stratum=stratum,
+        area_mm2=fragment.area_mm2,
+    )
+
+
 def _find_tumor(cells: Cells, mpp: float, params: FragmentParams, links: TumorLinks | None) -> _Tumor:
     """Take the tumor cells, in reading order whatever the order of `cells`, and link them."""
     rows = np.flatnonzero(cells.is_tumor)
@@ -186,6 +226,7 @@ def _find_tumor(cells: Cells, mpp: float, params: FragmentParams, links: TumorLi
         y=y,
         radius=np.sqrt(cells.nucleus_area_um2[rows].astype(np.float64) / np.pi) / mpp,
         membrane_class=cells.membrane_class[rows],
+        p_tumor=cells.p_tumor[rows],
         edges=links.edges if links is not None and links.fit(x, y) else link_cells(x * mpp, y * mpp, params.clusters),
     )
 
@@ -267,6 +308,7 @@ def _place_clusters(
             x=float(tumor.x[rows].mean()),
             y=float(tumor.y[rows].mean()),
             bounds=_bound_nuclei(tumor, rows),
+            p_tumor=float(tumor.p_tumor[rows].mean()),
         )
         for rows in rows_of_each
     )

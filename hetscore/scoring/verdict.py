@@ -1,36 +1,116 @@
-"""Homo- or hetero-HER2: the literal rule made to bear misread cells, and the places that made the label.
+"""Homo- or hetero-HER2: the negative cells of a case against the errors of their reading, and the places that decide.
 
-In: the status and the fragments' scores. Out: the label, the rule that gave it, and a short ranked list of what to look
-at. "All cells of all fragments" is false as soon as one cell is misread, so a case is hetero only on what single errors
-do not make: a fragment that scores below 2+, or a connected cluster of negative tumor cells. As long as no measured
-error model stands behind it, the label is provisional.
+In: the status, the fragments' scores and the evidence. Out: the label, the rule that gave it, and a short ranked list
+of what to look at. "All cells of all fragments" is false as soon as one cell is misread, so a case is hetero where the
+measured errors hardly ever make so many negative cells, so large a cluster or so dense a place; homo where they often
+do and no cluster is left to ask about; and else indeterminate, until a reviewer has looked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import hypot
 
-from hetscore.domain import CaseLabel, Decision, Decisive, FragmentScore, Her2Score, Her2Status, NegativeCluster
-from hetscore.scoring.heterogeneity import explain, refuse_label
+from hetscore.domain import (
+    Answer,
+    AnswerKind,
+    CaseLabel,
+    Decision,
+    Decisive,
+    Evidence,
+    FragmentScore,
+    Her2Score,
+    Her2Status,
+    NegativeCluster,
+)
+from hetscore.scoring.heterogeneity import LabelRow, decide, refuse_label
 
 
 @dataclass(frozen=True)
 class VerdictParams:
-    """What makes a positive case hetero."""
+    """What makes a positive case homo or hetero."""
 
     min_negative_cluster: int = 5
-    """Connected tumor cells below 2+: the mirror of the five cells that make a biopsy positive (Yagi S et al., Gastric
-    Cancer 2019;22:518-525). If 1 % of 5,000 tumor cells are misread independently, such a cluster arises in fewer
-    than 1 of 10,000 homo cases (lattice animals counted on a hexagonal lattice); errors that clump make more, which is
-    why the label stays provisional."""
+    """Connected tumor cells below 2+ that forbid homo: the mirror of the five cells that make a biopsy positive (Yagi S
+    et al., Gastric Cancer 2019;22:518-525)."""
+    hetero_p: float = 0.01
+    """A case is hetero below it: one homogeneous case in a hundred is called so, if the error model is right."""
+    homo_p: float = 0.10
+    """A case may be homo from it on: what it holds is not among the tenth of homogeneous cases with the most."""
+
+
+REVIEW = "A reviewer should look at the fields shown."
+
+NEGATIVE_FRAGMENT = LabelRow(
+    "negative-fragment",
+    CaseLabel.HETERO,
+    "A tumor fragment that scores 0 or 1+ makes a HER2-positive case heterogeneous.",
+)
+NEGATIVE_CLUSTER = LabelRow(
+    "negative-cluster",
+    CaseLabel.HETERO,
+    "A cluster of tumor cells below 2+ that misread cells hardly ever make is heterogeneity.",
+)
+NEGATIVE_SHARE = LabelRow(
+    "negative-share",
+    CaseLabel.HETERO,
+    "More tumor cells below 2+ than misread cells hardly ever make are heterogeneity.",
+)
+TUMOR_UNVERIFIED = LabelRow(
+    "tumor-unverified",
+    CaseLabel.INDETERMINATE,
+    f"Whether the negative cells are tumor is doubtful: groups of other cells were called tumor as firmly. {REVIEW}",
+)
+NO_ERROR_MODEL = LabelRow(
+    "no-error-model",
+    CaseLabel.INDETERMINATE,
+    "The errors of this model were not measured, so that negative cells cannot be told from misread ones.",
+)
+UNLIKE_CALIBRATION = LabelRow(
+    "unlike-calibration",
+    CaseLabel.INDETERMINATE,
+    "The slides are too unlike those that the errors were counted on to tell negative cells from misread ones.",
+)
+FAILED_TILES = LabelRow(
+    "failed-tiles",
+    CaseLabel.NOT_ASSESSABLE,
+    "Tiles that could not be read may hide negative tumor cells: the case cannot be called homo-HER2.",
+)
+HIDDEN_TISSUE = LabelRow(
+    "hidden-tissue",
+    CaseLabel.INDETERMINATE,
+    "More than a tenth of the tissue was not judged and may hide negative tumor cells.",
+)
+MANY_UNSCORED = LabelRow(
+    "many-unscored",
+    CaseLabel.INDETERMINATE,
+    "Many tumor cells of a tumor fragment could not be scored: the case cannot be called homo-HER2.",
+)
+CLUSTER_NOT_EXCLUDED = LabelRow("cluster-not-excluded", CaseLabel.INDETERMINATE, REVIEW)
+P_BETWEEN = LabelRow("p-between", CaseLabel.INDETERMINATE, REVIEW)
+NO_NEGATIVE_CLUSTER = LabelRow(
+    "no-negative-cluster",
+    CaseLabel.HOMO,
+    "Misread cells explain the tumor cells below 2+, and no five of them are connected.",
+)
+REVIEWED_NEGATIVE = LabelRow(
+    "reviewed-negative", CaseLabel.HETERO, "A reviewer found tumor cells below 2+ at a place that was shown."
+)
+REVIEWED_NONE = LabelRow(
+    "reviewed-none-negative", CaseLabel.HOMO, "A reviewer found no tumor cells below 2+ at any place that was shown."
+)
+REVIEWABLE = ("tumor-unverified", "cluster-not-excluded", "p-between", "no-error-model", "unlike-calibration")
+"""Rules of the indeterminate cases that a reviewer's answers settle; what was not seen at all they cannot."""
 
 
 def decide_verdict(
     status: Her2Status,
     fragments: Sequence[FragmentScore],
+    evidence: Evidence | None,
     *,
     n_failed_tiles: int = 0,
+    is_hidden: bool = False,
     params: VerdictParams = VerdictParams(),
 ) -> tuple[CaseLabel, Decision]:
     """Label a case.
@@ -41,36 +121,98 @@ def decide_verdict(
         Of the case; not-assessable where a slide failed, so that no label can come of the rest.
     fragments : sequence of FragmentScore
         All fragments; those not assessable do not vote.
+    evidence : Evidence or None
+        The negative cells of the voting fragments against the measured errors; None where these are not known.
     n_failed_tiles : int
         Tiles that could not be read. They may hide negative cells, never undo those seen: with any, the case may be
         hetero; else it is not assessable.
+    is_hidden : bool
+        Whether much tissue was excluded from judgment.
     params : VerdictParams
-        What makes a case hetero.
+        What makes a case homo or hetero.
 
     Returns
     -------
     tuple of CaseLabel and Decision
         The label and the rule that gave it: the first that holds, in the order written here. What was not seen (failed
-        tiles, more unscored tumor cells than allowed) never undoes hetero and always forbids homo.
+        tiles, excluded tissue, more unscored tumor cells than allowed) never undoes hetero and always forbids homo.
     """
     refusal = refuse_label(status, fragments)
     if refusal:
         return refusal
-    least = params.min_negative_cluster
-    if find_negative_fragments(fragments):
-        text = "A tumor fragment that scores 0 or 1+ makes a HER2-positive case heterogeneous."
-        return explain(CaseLabel.HETERO, "negative-fragment", text)
-    if find_clusters(fragments, least=least):
-        text = f"A cluster of {least} or more connected tumor cells below 2+ makes a HER2-positive case heterogeneous."
-        return explain(CaseLabel.HETERO, "negative-cluster", text)
-    if n_failed_tiles:
-        text = "Tiles that could not be read may hide negative tumor cells: the case cannot be called homo-HER2."
-        return explain(CaseLabel.NOT_ASSESSABLE, "failed-tiles", text)
-    if find_unscored_fragments(fragments):
-        text = "Many tumor cells of a tumor fragment could not be scored: the case cannot be called homo-HER2."
-        return explain(CaseLabel.INDETERMINATE, "many-unscored", text)
-    text = f"No tumor fragment is negative, and no {least} connected tumor cells are below 2+."
-    return explain(CaseLabel.HOMO, "no-negative-cluster", text)
+    if evidence is not None and not evidence.is_unlike and evidence.p_case < params.hetero_p:
+        return decide(_choose_hetero(fragments, evidence, params))
+    clusters = find_clusters(fragments, least=params.min_negative_cluster)
+    rows = (
+        (n_failed_tiles > 0, FAILED_TILES),
+        (evidence is None, NO_ERROR_MODEL),
+        (evidence is not None and evidence.is_unlike, UNLIKE_CALIBRATION),
+        (bool(clusters), CLUSTER_NOT_EXCLUDED),
+        (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
+        (is_hidden, HIDDEN_TISSUE),
+        (bool(find_unscored_fragments(fragments)), MANY_UNSCORED),
+        (True, NO_NEGATIVE_CLUSTER),
+    )
+    return decide(next(row for holds, row in rows if holds))
+
+
+def _choose_hetero(fragments: Sequence[FragmentScore], evidence: Evidence, params: VerdictParams) -> LabelRow:
+    """Name what makes the case hetero; a group of cells that may be no tumor is left to a reviewer."""
+    if evidence.p_fraction <= min(evidence.p_cluster, evidence.p_scan) and find_negative_fragments(fragments):
+        row, clusters = NEGATIVE_FRAGMENT, find_clusters(find_negative_fragments(fragments))
+    elif evidence.p_fraction < min(evidence.p_cluster, evidence.p_scan):
+        return NEGATIVE_SHARE
+    else:
+        row, clusters = NEGATIVE_CLUSTER, find_clusters(fragments)
+    least = min(params.min_negative_cluster, clusters[0].n_cells) if clusters else 0
+    asked = [c for c in clusters if c.n_cells >= least]
+    is_verified = not asked or any(_is_tumor(c, evidence) for c in asked)
+    return row if is_verified else TUMOR_UNVERIFIED
+
+
+def _is_tumor(cluster: NegativeCluster, evidence: Evidence) -> bool:
+    """Whether a cluster is called tumor more firmly than nine of ten groups that are none."""
+    if cluster.p_tumor is None or evidence.false_tumor_p is None:
+        return True
+    return cluster.p_tumor > evidence.false_tumor_p
+
+
+def settle(
+    decided: tuple[CaseLabel, Decision], decisive: Sequence[Decisive], answers: Sequence[Answer]
+) -> tuple[CaseLabel, Decision]:
+    """Let a reviewer's answers settle an indeterminate case.
+
+    Parameters
+    ----------
+    decided : tuple of CaseLabel and Decision
+        Of `decide_verdict`.
+    decisive : sequence of Decisive
+        The places that were shown.
+    answers : sequence of Answer
+        In any order; each speaks of the place whose box it lies in, or of none.
+
+    Returns
+    -------
+    tuple of CaseLabel and Decision
+        Hetero if tumor cells below 2+ were found at one place; homo if every place shown was answered and none holds
+        any; else as it was. Only what `REVIEWABLE` names is settled: answers on some places say nothing of tissue that
+        was never judged.
+    """
+    if decided[1].rule not in REVIEWABLE:
+        return decided
+    kinds = [_find_answer(place, answers) for place in decisive]
+    if AnswerKind.NEGATIVE in kinds:
+        return decide(REVIEWED_NEGATIVE)
+    if kinds and all(kind in (AnswerKind.OVEREXPRESSED, AnswerKind.NO_TUMOR) for kind in kinds):
+        return decide(REVIEWED_NONE)
+    return decided
+
+
+def _find_answer(place: Decisive, answers: Sequence[Answer]) -> AnswerKind | None:
+    """Answer given at a place: the nearest one inside its box."""
+    box = place.bounds
+    inside = [a for a in answers if a.slide == place.slide and box.x <= a.x <= box.right and box.y <= a.y <= box.bottom]
+    return min(inside, key=lambda a: hypot(a.x - place.x, a.y - place.y)).kind if inside else None
 
 
 def rank_decisive(
@@ -93,17 +235,18 @@ def rank_decisive(
     -------
     tuple of Decisive
         Of a hetero case: the negative fragments, those with the most negative cells first, each shown at its largest
-        negative cluster, then the clusters of the other fragments by size. Of a homo or indeterminate case: the largest
-        negative clusters, which nearly made it hetero. Empty where homo or hetero was not asked or cannot be told.
+        negative cluster, then the clusters of the other fragments by size, those that make hetero before smaller ones.
+        Of a homo or indeterminate case: the largest negative clusters, which nearly made it hetero. Empty where homo or
+        hetero was not asked or cannot be told.
     """
-    least = params.min_negative_cluster
     if label is CaseLabel.HETERO:
         negative = find_negative_fragments(fragments)
         others = [f for f in fragments if f not in negative]
         shown = [_show_fragment(f) for f in negative if f.negative_clusters]
-        shown += [_show_cluster(c, "") for c in find_clusters(others, least=least)]
+        clusters = find_clusters(others, least=params.min_negative_cluster)
+        shown += [_show_cluster(c) for c in (clusters if shown or clusters else find_clusters(others))]
     elif label in (CaseLabel.HOMO, CaseLabel.INDETERMINATE):
-        shown = [_show_cluster(c, f"; {least} would make the case hetero-HER2") for c in find_clusters(fragments)]
+        shown = [_show_cluster(c) for c in find_clusters(fragments)]
     else:
         shown = []
     return tuple(shown[:limit])
@@ -149,7 +292,7 @@ def _show_fragment(fragment: FragmentScore) -> Decisive:
     )
 
 
-def _show_cluster(cluster: NegativeCluster, remark: str) -> Decisive:
+def _show_cluster(cluster: NegativeCluster) -> Decisive:
     is_single = cluster.n_cells == 1
     seen = "1 tumor cell is" if is_single else f"{cluster.n_cells:,} connected tumor cells are"
     return Decisive(
@@ -159,6 +302,6 @@ def _show_cluster(cluster: NegativeCluster, remark: str) -> Decisive:
         x=cluster.x,
         y=cluster.y,
         n_cells=cluster.n_cells,
-        text=f"{seen} below 2+ in fragment {cluster.fragment}{remark}.",
+        text=f"{seen} below 2+ in fragment {cluster.fragment}.",
         bounds=cluster.bounds,
     )

@@ -16,10 +16,20 @@ from textwrap import dedent
 
 import numpy as np
 
-from hetscore.domain import Cells, Decision, Fragment, FragmentScore, Her2Score, MembraneClass, NegativeCluster
+from hetscore.domain import (
+    Cells,
+    Decision,
+    Evidence,
+    Fragment,
+    FragmentScore,
+    Her2Score,
+    MembraneClass,
+    NegativeCluster,
+)
 from hetscore.geometry import Box
 from hetscore.scoring.fragment import FragmentParams, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES, Clusters, Counts
+from hetscore.scoring.verdict import find_clusters, find_negative_fragments
 
 MPP = 0.5
 SPACING_UM = 10.0
@@ -128,3 +138,36 @@ UNSCORED = make_score(4, (0, 0, 0, 440), n_unscored=60, flags=("many-unscored",)
 NO_TUMOR = make_score(3, (0, 0, 0, 4), None, largest_cluster=(4, 4, 4))
 FEW_NEGATIVE = make_score(5, (9, 0, 0, 4), None, largest_cluster=(4, 4, 4))
 """Too little tumor to be judged, most of it negative."""
+
+
+def make_evidence(
+    p_cluster: float = 1.0,
+    p_scan: float = 1.0,
+    p_fraction: float = 1.0,
+    *,
+    false_tumor_p: float | None = None,
+    outside: tuple[str, ...] = (),
+    is_unlike: bool = False,
+) -> Evidence:
+    """Make evidence by hand; the p-value of the case is three times the smallest."""
+    return Evidence(
+        p_cluster,
+        p_scan,
+        p_fraction,
+        p_case=min(1.0, 3 * min(p_cluster, p_scan, p_fraction)),
+        largest_negative_cluster=0,
+        worst_fraction=0.0,
+        n_replicates=1999,
+        error_model="by-hand",
+        false_tumor_p=false_tumor_p,
+        outside=outside,
+        is_unlike=is_unlike,
+    )
+
+
+def weigh_by_size(fragments: Sequence[FragmentScore]) -> Evidence:
+    """Weigh as if nothing but single cells were ever misread: five connected ones, or a negative fragment, are real."""
+    is_clustered = bool(find_clusters(fragments, least=5))
+    return make_evidence(
+        p_cluster=0.001 if is_clustered else 1.0, p_fraction=0.0005 if find_negative_fragments(fragments) else 1.0
+    )

@@ -16,7 +16,7 @@ from hetscore.scoring.case import score_case
 from hetscore.scoring.fragment import FragmentParams
 from hetscore.scoring.guidelines import GUIDELINES, Counts
 from hetscore.scoring.status import RULE_SETS
-from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score, score_picture
+from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score, score_picture, weigh_by_size
 
 FOUR_HOMO = [make_score(k) for k in (1, 2, 3, 4)]
 FIVE = make_score(3, (41, 0, 0, 500), negative=(41,))
@@ -25,6 +25,7 @@ FAINT = make_score(2, (0, 90, 0, 0), Her2Score.ONE_PLUS, largest_cluster=(90, 0,
 TWO_PLUS = make_score(1, (0, 0, 300, 0), Her2Score.TWO_PLUS, largest_cluster=(300, 300, 0))
 ALWAYS = "uncalibrated"
 N = st.integers(0, 40)
+RARE = " Misread cells alone make so much in fewer than 1 of 100 homogeneous cases like this one."
 
 
 def _score(
@@ -46,6 +47,7 @@ def _score(
         slide_flags=slide_flags,
         n_failed_tiles=n_failed_tiles,
         pieces=pieces or {},
+        weigh=weigh_by_size,
     )
 
 
@@ -91,19 +93,20 @@ class TestReasons:
             (
                 [HOMO, make_score(2), FIVE],
                 CaseLabel.HETERO,
-                "All 3 tumor fragments overexpress HER2, but fragment 3 holds 41 connected tumor cells below 2+.",
+                "All 3 tumor fragments overexpress HER2, but fragment 3 holds 41 connected tumor cells below 2+."
+                + RARE,
             ),
             (
                 [make_score(1, (20, 0, 0, 500), negative=(9, 7)), make_score(2, (5, 0, 0, 90), negative=(5,))],
                 CaseLabel.HETERO,
                 "Both tumor fragments overexpress HER2, but fragments 1 and 2 hold 3 clusters below 2+, the largest"
-                " of 9 connected tumor cells.",
+                " of 9 connected tumor cells." + RARE,
             ),
             (
                 [make_score(1, (20, 0, 0, 500), negative=(9, 7))],
                 CaseLabel.HETERO,
                 "The one tumor fragment overexpresses HER2, but fragment 1 holds 2 clusters below 2+, the largest of 9"
-                " connected tumor cells.",
+                " connected tumor cells." + RARE,
             ),
             (
                 [HOMO, UNSCORED],
@@ -203,7 +206,7 @@ class TestReasons:
         fragment = score_picture("3 3 3 3 3 " + "0 0 0 0 0 3 " * 22)
         case = _score([fragment])
         assert len(fragment.negative_clusters) == 20
-        assert case.reason.endswith("holds 22 clusters below 2+, the largest of 5 connected tumor cells.")
+        assert case.reason.endswith("holds 22 clusters below 2+, the largest of 5 connected tumor cells." + RARE)
 
     def test_a_case_positive_by_ish_alone(self) -> None:
         """By the rule set of the paired samples ISH suffices; then no fragment need overexpress."""

@@ -34,7 +34,7 @@ from hetscore.scoring.sensitivity import (
 from hetscore.scoring.status import RULE_SETS
 from hetscore.stain import Stain, StainVectors, unmixing_matrix
 from tests.drawings import VECTORS, WHITE, distance, make_tile, paint
-from tests.scoring.builders import ANY_SIZE, MPP, draw_cells, make_fragment
+from tests.scoring.builders import ANY_SIZE, MPP, draw_cells, make_fragment, weigh_by_size
 
 Floats = NDArray[np.float64]
 
@@ -302,7 +302,8 @@ def _decide(cells: Sequence[Cells]) -> CaseScore:
     """Score cells as one fragment, however few, of a case whose ISH is not known."""
     fragments = [score_fragment(make_fragment(k), part, MPP, BIOPSY, ANY_SIZE) for k, part in enumerate(cells, 1)]
     rule_set = RULE_SETS["yagi-2019"]
-    return score_case("case-1", fragments, IshData(IshResult.UNKNOWN), guideline=BIOPSY, rule_set=rule_set)
+    unknown = IshData(IshResult.UNKNOWN)
+    return score_case("case-1", fragments, unknown, guideline=BIOPSY, rule_set=rule_set, weigh=weigh_by_size)
 
 
 def _probe(ods: Sequence[float], p_tumor: Sequence[float] | None = None) -> CaseScore:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetscore.domain import CaseLabel, FragmentScore, Her2Score, Her2Status
-from hetscore.scoring.verdict import VerdictParams, decide_verdict, rank_decisive
-from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score
+from hetscore.domain import Answer, AnswerKind, CaseLabel, Decision, Evidence, FragmentScore, Her2Score, Her2Status
+from hetscore.scoring.verdict import REVIEWABLE, decide_verdict, rank_decisive, settle
+from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_evidence, make_score, weigh_by_size
 
 POSITIVE = Her2Status.POSITIVE
 FOUR = make_score(1, (7, 0, 0, 500), negative=(4, 2, 1))
@@ -45,7 +47,7 @@ class TestDecideVerdict:
     )
     def test_rules(self, fragments: list[FragmentScore], n_failed: int, label: CaseLabel, rule: str) -> None:
         """Four connected negatives are borne, five are not; what was not seen forbids homo but never hides hetero."""
-        decided, decision = decide_verdict(POSITIVE, fragments, n_failed_tiles=n_failed)
+        decided, decision = decide_verdict(POSITIVE, fragments, weigh_by_size(fragments), n_failed_tiles=n_failed)
         assert (decided, decision.rule, decision.value) == (label, rule, label.value)
 
     @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ class TestDecideVerdict:
     )
     def test_only_positive_cases_are_asked(self, status: Her2Status, label: CaseLabel) -> None:
         """A negative fragment of a negative case is not heterogeneity."""
-        assert decide_verdict(status, [NEGATIVE])[0] is label
+        assert decide_verdict(status, [NEGATIVE], None)[0] is label
 
     @given(
         st.lists(st.sampled_from([HOMO, FOUR, FIVE, NEGATIVE, SCATTERED, NO_TUMOR, BLIND, UNSCORED]), max_size=5),
@@ -69,8 +71,9 @@ class TestDecideVerdict:
         self, fragments: list[FragmentScore], status: Her2Status, n_failed: int
     ) -> None:
         """A failed tile turns homo and indeterminate into not assessable and changes nothing else."""
-        whole, _ = decide_verdict(status, fragments)
-        torn, _ = decide_verdict(status, fragments, n_failed_tiles=n_failed)
+        evidence = weigh_by_size(fragments)
+        whole, _ = decide_verdict(status, fragments, evidence)
+        torn, _ = decide_verdict(status, fragments, evidence, n_failed_tiles=n_failed)
         is_turned = whole in (CaseLabel.HOMO, CaseLabel.INDETERMINATE)
         assert torn is (CaseLabel.NOT_ASSESSABLE if is_turned else whole)
 
@@ -80,9 +83,104 @@ class TestDecideVerdict:
     )
     def test_many_unscored_cells_never_give_homo(self, fragments: list[FragmentScore], status: Her2Status) -> None:
         """One more fragment of 3+ that is mostly unseen turns homo into indeterminate and never undoes hetero."""
-        whole, _ = decide_verdict(status, [*fragments, HOMO])
-        doubtful, _ = decide_verdict(status, [*fragments, UNSCORED])
+        evidence = weigh_by_size(fragments)
+        whole, _ = decide_verdict(status, [*fragments, HOMO], evidence)
+        doubtful, _ = decide_verdict(status, [*fragments, UNSCORED], evidence)
         assert doubtful is (CaseLabel.INDETERMINATE if whole is CaseLabel.HOMO else whole)
+
+
+class TestEvidence:
+    """What the same cells give under other errors of their reading."""
+
+    @pytest.mark.parametrize(
+        ("fragments", "evidence", "label", "rule"),
+        [
+            ([HOMO, FIVE], make_evidence(0.003), CaseLabel.HETERO, "negative-cluster"),
+            ([HOMO, FIVE], make_evidence(0.0034), CaseLabel.INDETERMINATE, "cluster-not-excluded"),
+            ([HOMO, FIVE], make_evidence(0.9), CaseLabel.INDETERMINATE, "cluster-not-excluded"),
+            ([HOMO, FOUR], make_evidence(0.9), CaseLabel.HOMO, "no-negative-cluster"),
+            ([HOMO, FOUR], make_evidence(0.03), CaseLabel.INDETERMINATE, "p-between"),
+            ([HOMO, FOUR], make_evidence(p_scan=0.001), CaseLabel.HETERO, "negative-cluster"),
+            ([HOMO, FOUR], make_evidence(p_fraction=0.001), CaseLabel.HETERO, "negative-share"),
+            ([HOMO, NEGATIVE], make_evidence(0.001, 1.0, 0.001), CaseLabel.HETERO, "negative-fragment"),
+            ([HOMO, NEGATIVE], make_evidence(), CaseLabel.INDETERMINATE, "cluster-not-excluded"),
+            ([HOMO], None, CaseLabel.INDETERMINATE, "no-error-model"),
+            ([HOMO, NEGATIVE], None, CaseLabel.INDETERMINATE, "no-error-model"),
+            ([HOMO], make_evidence(is_unlike=True), CaseLabel.INDETERMINATE, "unlike-calibration"),
+            ([NEGATIVE], make_evidence(0.0, is_unlike=True), CaseLabel.INDETERMINATE, "unlike-calibration"),
+        ],
+    )
+    def test_rules(
+        self, fragments: list[FragmentScore], evidence: Evidence | None, label: CaseLabel, rule: str
+    ) -> None:
+        """Hetero below 0.01, homo from 0.10 on and without a cluster of five, else indeterminate; none by guess."""
+        decided, decision = decide_verdict(POSITIVE, fragments, evidence)
+        assert (decided, decision.rule) == (label, rule)
+
+    @pytest.mark.parametrize(("p_tumor", "label"), [(0.9, CaseLabel.HETERO), (0.6, CaseLabel.INDETERMINATE)])
+    def test_a_cluster_must_be_tumor(self, p_tumor: float, label: CaseLabel) -> None:
+        """A cluster called tumor no more firmly than glands that are none is left to a reviewer."""
+        doubtful = replace(FIVE, negative_clusters=tuple(replace(c, p_tumor=p_tumor) for c in FIVE.negative_clusters))
+        decided, decision = decide_verdict(POSITIVE, [HOMO, doubtful], make_evidence(0.001, false_tumor_p=0.8))
+        assert decided is label
+        assert decision.rule == ("negative-cluster" if label is CaseLabel.HETERO else "tumor-unverified")
+
+    def test_hidden_tissue_forbids_homo_and_nothing_else(self) -> None:
+        """What was not judged may hold negative cells."""
+        homo, _ = decide_verdict(POSITIVE, [HOMO], make_evidence(), is_hidden=True)
+        hetero, _ = decide_verdict(POSITIVE, [HOMO, FIVE], make_evidence(0.001), is_hidden=True)
+        assert (homo, hetero) == (CaseLabel.INDETERMINATE, CaseLabel.HETERO)
+
+    @given(st.floats(0, 1), st.floats(0, 1), st.booleans())
+    def test_more_evidence_never_turns_hetero_into_homo(self, one: float, other: float, is_clustered: bool) -> None:
+        """Labels follow the p-value: the smaller, the nearer to hetero."""
+        order = [CaseLabel.HETERO, CaseLabel.INDETERMINATE, CaseLabel.HOMO]
+        fragments = [HOMO, FIVE if is_clustered else FOUR]
+        less, more = (decide_verdict(POSITIVE, fragments, make_evidence(p))[0] for p in sorted((one, other)))
+        assert order.index(less) <= order.index(more)
+
+
+class TestSettle:
+    """A reviewer's answers."""
+
+    SHOWN = rank_decisive([HOMO, FIVE], CaseLabel.INDETERMINATE)
+    OPEN = decide_verdict(POSITIVE, [HOMO, FIVE], make_evidence())
+
+    def _answer(self, place: int, kind: AnswerKind, slide: str = "a.svs") -> Answer:
+        return Answer(slide, self.SHOWN[place].x, self.SHOWN[place].y, kind)
+
+    def test_one_negative_place_is_enough(self) -> None:
+        """Truly negative tumor cells at one place make the case hetero."""
+        label, decision = settle(self.OPEN, self.SHOWN, [self._answer(1, AnswerKind.NEGATIVE)])
+        assert (label, decision.rule) == (CaseLabel.HETERO, "reviewed-negative")
+
+    def test_all_places_must_be_answered_for_homo(self) -> None:
+        """One place left open, or unclear, leaves the case indeterminate."""
+        misread, unclear = AnswerKind.OVEREXPRESSED, AnswerKind.UNCLEAR
+        some = [self._answer(0, misread)]
+        assert settle(self.OPEN, self.SHOWN, some) == self.OPEN
+        assert settle(self.OPEN, self.SHOWN, [*some, self._answer(1, unclear)]) == self.OPEN
+        whole = settle(self.OPEN, self.SHOWN, [*some, self._answer(1, AnswerKind.NO_TUMOR)])
+        assert whole[0] is CaseLabel.HOMO
+
+    def test_answers_elsewhere_say_nothing(self) -> None:
+        """Another slide, or a place that was not shown."""
+        elsewhere = Answer("a.svs", 1e6, 1e6, AnswerKind.NEGATIVE)
+        assert settle(self.OPEN, self.SHOWN, [elsewhere, self._answer(0, AnswerKind.NEGATIVE, "b.svs")]) == self.OPEN
+
+    @pytest.mark.parametrize(
+        "decided",
+        [
+            decide_verdict(POSITIVE, [HOMO], make_evidence()),
+            decide_verdict(POSITIVE, [HOMO, FIVE], make_evidence(0.001)),
+            decide_verdict(POSITIVE, [HOMO], make_evidence(), is_hidden=True),
+            decide_verdict(POSITIVE, [HOMO, UNSCORED], make_evidence()),
+        ],
+    )
+    def test_only_what_can_be_looked_at_is_settled(self, decided: tuple[CaseLabel, Decision]) -> None:
+        """An automatic label stands, and answers on some places say nothing of tissue that was not judged."""
+        assert decided[1].rule not in REVIEWABLE
+        assert settle(decided, self.SHOWN, [self._answer(0, AnswerKind.NEGATIVE)]) == decided
 
 
 class TestRankDecisive:
@@ -113,8 +211,7 @@ class TestRankDecisive:
         """The largest negative clusters that were borne; a single one is a cell."""
         shown = rank_decisive([HOMO, FOUR, BLIND], label)
         assert [(d.kind, d.n_cells) for d in shown] == [("cluster", 4), ("cluster", 2), ("cell", 1)]
-        nearly = "4 connected tumor cells are below 2+ in fragment 1; 5 would make the case hetero-HER2."
-        assert shown[0].text == nearly
+        assert shown[0].text == "4 connected tumor cells are below 2+ in fragment 1."
         assert shown[2].text.startswith("1 tumor cell is below 2+")
 
     @pytest.mark.parametrize("label", [CaseLabel.NOT_APPLICABLE, CaseLabel.NOT_ASSESSABLE])
@@ -122,11 +219,9 @@ class TestRankDecisive:
         """No places without a question."""
         assert rank_decisive([NEGATIVE], label) == ()
 
-    def test_the_size_of_a_cluster_is_a_parameter(self) -> None:
-        """With ten cells needed, five are a near miss."""
-        params = VerdictParams(min_negative_cluster=10)
-        assert decide_verdict(POSITIVE, [FIVE], params=params)[0] is CaseLabel.HOMO
-        assert "10 would make" in rank_decisive([FIVE], CaseLabel.HOMO, params=params)[0].text
+    def test_a_mosaic_is_shown_by_its_largest_groups(self) -> None:
+        """Where no cluster of five is there, smaller ones tell."""
+        assert [d.n_cells for d in rank_decisive([HOMO, FOUR], CaseLabel.HETERO)] == [4, 2, 1]
 
 
 def test_a_negative_fragment_with_unread_tiles_decides_only_by_its_clusters() -> None:
@@ -136,7 +231,7 @@ def test_a_negative_fragment_with_unread_tiles_decides_only_by_its_clusters() ->
     clustered = make_score(2, (30, 0, 0, 0), Her2Score.ZERO, negative=(5, 3), flags=("failed-tiles",))
 
     labels = [
-        decide_verdict(Her2Status.POSITIVE, [positive, fragment], n_failed_tiles=1)[0]
+        decide_verdict(POSITIVE, [positive, fragment], weigh_by_size([positive, fragment]), n_failed_tiles=1)[0]
         for fragment in (scattered, clustered)
     ]
 
