@@ -51,6 +51,9 @@ class Settings:
     calibration: str | None = None
     """Path of the site's intensity calibration, see `hetscore.intensity`; without one a drift of the stain goes unseen,
     and every result says so."""
+    errors: str | None = None
+    """Path of the site's error model, see `hetscore.error_file`; without one that of the model is used, and labels are
+    provisional."""
     quality: QualityParams = field(default_factory=QualityParams)
     tissue: TissueParams = field(default_factory=TissueParams)
     fragments: FragmentParams = field(default_factory=FragmentParams)
@@ -212,7 +215,7 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "models"
 
 
-def load_model(name: str, settings: Settings | None = None) -> Model:
+def load_model(name: str, settings: Settings | None = None, *, with_weights: bool = True) -> Model:
     """Read and check a model folder, its weights with it.
 
     Parameters
@@ -221,6 +224,8 @@ def load_model(name: str, settings: Settings | None = None) -> Model:
         Folder under `models_folder`, or a path to a folder.
     settings : Settings, optional
         With which the model will be used; the segmenter is made once with them to see that it can be.
+    with_weights : bool, optional
+        Whether it is: who scores cells that were found long ago needs the card alone.
 
     Returns
     -------
@@ -243,8 +248,9 @@ def load_model(name: str, settings: Settings | None = None) -> Model:
     values = _read_toml(card, ModelError)
     try:
         model = _parse_model(values, folder, hashlib.sha256(card.read_bytes()).hexdigest())
-        params = getattr(settings or Settings(), model.kind)
-        make_segmenter(model.kind, model.card, folder, params)  # so that bad weights are told at once
+        if with_weights:
+            params = getattr(settings or Settings(), model.kind)
+            make_segmenter(model.kind, model.card, folder, params)  # so that bad weights are told at once
     except KeyError as error:
         fault = f"{error.args[0]} is missing"
     except ValidationError as error:

@@ -25,6 +25,12 @@ RuleSetName = Annotated[str | None, typer.Option("--rule-set", help="What is HER
 SiteFile = Annotated[
     Path | None, typer.Option("--calibration", help="The site's stain, as `hetscore calibrate intensity` found it.")
 ]
+ErrorsFile = Annotated[
+    Path | None, typer.Option("--errors", help="The site's error model, as `hetscore calibrate errors` counted it.")
+]
+AnswersFile = Annotated[
+    Path | None, typer.Option("--answers", help="CSV of a reviewer's answers: case_id, slide, x, y, answer.")
+]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="TOML file with settings.")]
 Device = Annotated[str | None, typer.Option(help="Where a network runs: auto, cpu, cuda or mps (auto: a GPU if any).")]
 Flips = Annotated[bool | None, typer.Option(help="Show the network each tile in four mirrorings: slower, steadier.")]
@@ -39,32 +45,35 @@ def score(
     guideline: GuidelineName = None,
     rule_set: RuleSetName = None,
     calibration: SiteFile = None,
+    errors: ErrorsFile = None,
+    answers: AnswersFile = None,
     config: ConfigFile = None,
     device: Device = None,
     flips: Flips = None,
     workers: Workers = None,
 ) -> None:
     """Score cases: find tumor cells, class their membranes, label homo-HER2 or hetero-HER2, write reports."""
+    from hetscore.batch.answers import add_answers
     from hetscore.batch.cases import find_cases
     from hetscore.batch.run import run_cases
     from hetscore.cli.progress import show_progress
     from hetscore.config import load_intensity, load_model, load_settings
     from hetscore.domain import MppSource
-    from hetscore.pipeline import Run
+    from hetscore.pipeline import Run, with_errors
     from hetscore.slides.resolution import check_given_mpp
 
     check_given_mpp(mpp, MppSource.COMMAND_LINE)
     network, torchscript = {"device": device, "flips": flips}, {"device": device}
     given = {"mpp": mpp, "model": model, "guideline": guideline, "rule_set": rule_set}
-    given["calibration"] = None if calibration is None else str(calibration)
+    given |= {name: str(path) for name, path in (("calibration", calibration), ("errors", errors)) if path is not None}
     settings = load_settings(config, **given, network=network, torchscript=torchscript)
-    cases = find_cases(paths)
+    cases = add_answers(find_cases(paths), answers)
     n_workers = workers or len(os.sched_getaffinity(0))
     loaded = load_model(settings.model, settings)
     site = load_intensity(settings, loaded)
     _tell_problems(site)
     with show_progress("cases", len(cases)) as (progress, done):
-        run = Run(settings, loaded, n_workers, progress, site)
+        run = with_errors(Run(settings, loaded, n_workers, progress, site))
         try:
             outcome = run_cases(cases, out, run, lambda case, scored: done(_describe(case, scored)))
         except KeyboardInterrupt:

@@ -7,7 +7,7 @@ to cells, `correction` applies what the user drew, `case` goes from the cells of
 
 from hetscore.pipeline.case import ScoredCase, conclude_case, find_next_id, score_case
 from hetscore.pipeline.correction import correct_slide
-from hetscore.pipeline.run import Progress, Run, make_segmenter
+from hetscore.pipeline.run import Progress, Run, make_segmenter, with_errors
 from hetscore.pipeline.slide import analyze_slide
 
 __all__ = [
@@ -20,4 +20,5 @@ __all__ = [
     "find_next_id",
     "make_segmenter",
     "score_case",
+    "with_errors",
 ]

@@ -31,7 +31,7 @@ from hetscore.errors import SlideError
 from hetscore.pictures import take_picture
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.pipeline.slide import analyze_slide
-from hetscore.pipeline.weighing import Weigher, name_stratum
+from hetscore.pipeline.weighing import Weigher, describe_slides, name_stratum
 from hetscore.scoring.case import score_case as decide_case
 from hetscore.scoring.fragment import TumorLinks, find_nest, link_tumor, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
@@ -147,7 +147,7 @@ def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slid
         return _decide(case, varied, links, weigher, is_slide_missing=is_slide_missing, run=run)
 
     links = _link_tumor(slides, run.settings)
-    weigher = Weigher(run.errors, run.settings.case_score, run.workers)
+    weigher = Weigher(run.errors, run.settings.case_score, run.workers, describe_slides(slides))
     cells, vectors = [slide.cells for slide in slides], run.model.stain
     guideline = GUIDELINES[run.settings.guideline]
     classifier = Classifier(run.model.membrane, guideline, vectors.hematoxylin, vectors.dab)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 from hetscore.config import Model, Settings
 from hetscore.domain import MppSource, SlideInput
+from hetscore.error_file import load_errors
+from hetscore.errors import UsageError
 from hetscore.intensity import IntensityCalibration
 from hetscore.scoring.error_model import ErrorModel
 from hetscore.segmenters import Segmenter
@@ -70,3 +73,51 @@ def given_mpp(slide: SlideInput, settings: Settings) -> tuple[float | None, MppS
     if settings.mpp is not None:
         return settings.mpp, MppSource.COMMAND_LINE
     return None, None
+
+
+ERRORS_FILE = "errors.toml"
+"""In a model's folder: the errors that were counted before it was shipped."""
+
+
+def with_errors(run: Run) -> Run:
+    """Give a run the error model that its settings name, or else the one that came with its model.
+
+    Parameters
+    ----------
+    run : Run
+        With settings, model and site calibration.
+
+    Returns
+    -------
+    Run
+        Without errors where nobody counted those of the model.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read or believed, was counted with another model or calibration, or failed its own check.
+    """
+    named, shipped = run.settings.errors, run.model.folder / ERRORS_FILE
+    if named is None and not shipped.is_file():
+        return run
+    path = shipped if named is None else Path(named)
+    found = load_errors(path)
+    # what came with the model was counted without any site's calibration, and is told to be provisional
+    calibration = found.calibration if named is None else run.calibration_id
+    meant = (run.model.name, run.model.sha256, calibration)
+    faults = [
+        f"counted with {what} {made}; expected {expected}"
+        for what, made, expected in zip(
+            ("model", "model.toml", "calibration"),
+            (found.model, found.model_sha256, found.calibration),
+            meant,
+            strict=True,
+        )
+        if made != expected
+    ]
+    if found.check is not None and found.check.is_failed:
+        seen = f"{found.check.n_below} of {found.check.n_cases} homogeneous cases lie below p = 0.05"
+        faults.append(f"its own check failed: {seen}; expected 1 of 20")
+    if faults:
+        raise UsageError(f"{path}: {faults[0]}. Count the errors again: `hetscore calibrate errors`.")
+    return replace(run, errors=found)

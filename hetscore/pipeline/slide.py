@@ -89,7 +89,7 @@ def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool:
     stain = run.make_stain(white)
     tissue = find_tissue(thumbnail, white, {}, settings.tissue)
     artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
-    tissue = exclude(tissue, artefacts)
+    tissue = exclude(tissue, artefacts, settings.quality)
     fragments = find_fragments(tissue, slide.info.path.name, settings.fragments)
     to_read = correct_found(fragments, tissue, annotations, settings).fragments
     estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)

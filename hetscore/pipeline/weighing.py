@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from hetscore.domain import Evidence, FragmentScore
+import numpy as np
+
+from hetscore.domain import Evidence, FragmentRole, FragmentScore, NegativeShare, SlideResult
 from hetscore.scoring.case import CaseParams
+from hetscore.scoring.deconvolution import PRIOR_HOMO, FragmentNegatives, Share, estimate_negatives, icc_of
+from hetscore.scoring.error_domain import compare_domain, describe_slide
 from hetscore.scoring.error_model import ErrorModel
 from hetscore.scoring.evidence import NullCases, find_detectable, judge, simulate_null
 from hetscore.scoring.simulator import Nest
+
+MOST_OUTSIDE = 2
+"""Numbers of `LOOKS` in which a slide may differ and its errors still be taken for those that were counted. Of like
+slides one in 200 lies outside in any one of eleven; three at once are no chance."""
+FALSE_TUMOR_QUANTILE = 0.9
+"""Of the groups of cells that are no tumor, by their mean probability: a cluster must be called tumor more firmly."""
+MOST_CONTAMINATION = 0.5
+"""Expected share of cells that are no tumor, at most: beyond, a count of negative cells tells nothing of tumor."""
 
 
 def name_stratum(fragments: Sequence[FragmentScore]) -> str:
@@ -17,6 +29,17 @@ def name_stratum(fragments: Sequence[FragmentScore]) -> str:
     voting = [f for f in fragments if f.is_assessable]
     moderate, strong = sum(f.counts[2] for f in voting), sum(f.counts[3] for f in voting)
     return "3+" if strong >= moderate else "2+"
+
+
+def describe_slides(slides: Sequence[SlideResult]) -> list[dict[str, float]]:
+    """Describe the sample on each slide, for comparison with the slides that the errors were counted on."""
+    looks = []
+    for slide in slides:
+        samples = [f for f in slide.fragments if f.role is FragmentRole.SAMPLE]
+        cells = slide.cells.take(np.isin(slide.cells.fragment, [f.id for f in samples]))
+        area = sum(f.area_mm2 for f in samples)
+        looks.append(describe_slide(cells, mpp=slide.info.mpp or 0.0, tissue_mm2=area, stain=slide.stain))
+    return looks
 
 
 @dataclass
@@ -30,14 +53,65 @@ class Weigher:
     model: ErrorModel | None
     params: CaseParams
     n_threads: int
+    looks: Sequence[Mapping[str, float]] = ()
+    """Of the slides."""
     null: NullCases | None = None
 
     def weigh(self, nests: Sequence[Nest]) -> Evidence | None:
         """Weigh one reading of the case: its voting fragments; None where the errors are not known."""
         if self.model is None or not nests:
             return None
-        if self.null is not None:
-            return judge(self.null, nests)
-        self.null = simulate_null(nests, self.model, self.params.evidence, n_threads=self.n_threads)
+        is_first = self.null is None
+        if self.null is None:
+            self.null = simulate_null(nests, self.model, self.params.evidence, n_threads=self.n_threads)
+        evidence = _add_doubts(judge(self.null, nests), self.model, self.looks)
+        if not is_first:
+            return evidence
         detectable = find_detectable(self.null, self.params.verdict.hetero_p, n_threads=self.n_threads)
-        return replace(judge(self.null), detectable=detectable)
+        return replace(_add_shares(evidence, nests, self.model), detectable=detectable)
+
+
+def _add_doubts(evidence: Evidence, model: ErrorModel, looks: Sequence[Mapping[str, float]]) -> Evidence:
+    """Say how far the error model can be believed of these slides, and of cells called tumor."""
+    outside = sorted({name for look in looks for name in compare_domain(look, model.domain)})
+    worst = max((len(compare_domain(look, model.domain)) for look in looks), default=0)
+    firmness = [item.p_tumor for item in model.objects.items]
+    return replace(
+        evidence,
+        is_site=model.is_site,
+        false_tumor_p=float(np.quantile(firmness, FALSE_TUMOR_QUANTILE)) if firmness else None,
+        outside=tuple(outside),
+        is_unlike=worst > MOST_OUTSIDE,
+    )
+
+
+def _add_shares(evidence: Evidence, nests: Sequence[Nest], model: ErrorModel) -> Evidence:
+    """Estimate how many of the negative cells are truly negative, by their number alone."""
+    stratum = model.stratum(nests[0].stratum)
+    icc = icc_of(stratum.fragment_sd, stratum.false_negative.value)
+    counts = [
+        FragmentNegatives(int(nest.is_negative.sum()), len(nest), _expect_contamination(nest, model)) for nest in nests
+    ]
+    found, even = (
+        estimate_negatives(counts, stratum.false_negative, model.false_positive, icc=icc, prior_homo=prior)
+        for prior in (PRIOR_HOMO, 0.5)
+    )
+    return replace(
+        evidence,
+        probability_homo=found.probability_homo,
+        prior_homo=PRIOR_HOMO,
+        probability_homo_even=even.probability_homo,
+        shares={nest.fragment: _as_share(s) for nest, s in zip(nests, found.by_fragment, strict=True)},
+        pooled_share=_as_share(found.pooled),
+    )
+
+
+def _expect_contamination(nest: Nest, model: ErrorModel) -> float:
+    """Share of a fragment's scored cells that are no tumor, to be expected."""
+    sizes = [item.n_cells for item in model.objects.items]
+    grouped = sum(sizes) / model.objects.area_mm2 * nest.area_mm2 / len(nest)
+    return min(model.false_tumor.value + grouped, MOST_CONTAMINATION)
+
+
+def _as_share(share: Share) -> NegativeShare:
+    return NegativeShare(share.point, share.low, share.high)

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from hetscore.domain import (
+    Annotations,
     CaseResult,
     CaseScore,
     Coverage,
-    CutoffRow,
     Decision,
     Decisive,
     Her2Score,
@@ -38,10 +38,9 @@ from hetscore.report.document import (
     CaseDocument,
     CellCounts,
     CoverageRecord,
-    CutoffResult,
     DecidedBy,
     DecisivePlace,
-    Evidence,
+    DrawnRecord,
     FragmentCounts,
     Her2,
     Heterogeneity,
@@ -53,6 +52,7 @@ from hetscore.report.document import (
     SlideRecord,
     StainRecord,
 )
+from hetscore.report.evidence_json import record_evidence
 from hetscore.report.reading import read_validated
 
 CASE_FILE = "case.json"
@@ -103,14 +103,14 @@ def case_document(result: CaseResult) -> CaseDocument:
         case_id=score.case_id,
         hetscore_version=result.provenance.hetscore_version,
         label=score.label.value,
-        label_basis="automatic",
+        label_basis="reviewed" if score.is_reviewed else "automatic",
         provisional=score.is_provisional,
         reason=score.reason,
         literal_label=score.literal_label.value,
         her2=_her2(score),
         fragments=_fragment_counts(score),
         cells=_cell_counts(score),
-        evidence=_evidence(score),
+        evidence=record_evidence(score),
         heterogeneity=_heterogeneity(score),
         sensitivity=[_sensitivity(row) for row in score.sensitivity],
         decisive=[_decisive(place) for place in score.decisive],
@@ -189,27 +189,6 @@ def _cell_counts(score: CaseScore) -> CellCounts:
         unscored=sum(f.n_unscored for f in voting),
         by_class={"0": none, "1+": faint, "2+": moderate, "3+": strong},
         tumor_not_voting=sum(f.n_tumor for f in score.fragments) - n_tumor,
-    )
-
-
-def _evidence(score: CaseScore) -> Evidence:
-    clusters = [c.n_cells for f in score.tumor_fragments for c in f.negative_clusters]
-    return Evidence(
-        p_cluster=None,
-        p_scan=None,
-        p_fraction=None,
-        p_case=None,
-        largest_negative_cluster=max(clusters, default=0) if score.tumor_fragments else None,
-        smallest_detectable_clone=None,
-        probability_homo=None,
-        cutoff_sweep=[_cutoff(row) for row in score.cutoff_sweep],
-        error_model=None,
-    )
-
-
-def _cutoff(row: CutoffRow) -> CutoffResult:
-    return CutoffResult(
-        cutoff=row.cutoff, pooled=row.pooled, worst_fragment=row.worst_fragment, fragments=row.fragments
     )
 
 
@@ -299,6 +278,17 @@ def _slide(slide: SlideResult) -> SlideRecord:
         width=info.width,
         height=info.height,
         stain=None if slide.stain is None else _stain(slide.stain),
+        annotations=None if slide.annotations is None else _drawn(slide.annotations),
+    )
+
+
+def _drawn(drawn: Annotations) -> DrawnRecord:
+    return DrawnRecord(
+        path=drawn.path.as_posix(),
+        sha256=drawn.sha256,
+        regions=dict(sorted(Counter(region.class_name for region in drawn.regions).items())),
+        unclassified=drawn.n_unclassified,
+        mended=drawn.n_mended,
     )
 
 

@@ -133,6 +133,31 @@ class CutoffResult(_Record):
     fragments: bool = Field(description="By the share of tumor fragments that score 2+ or 3+.")
 
 
+class DetectableClone(_Record):
+    """The smallest compact negative clone that would have made this case hetero-HER2."""
+
+    power: Probability = Field(description="How often.")
+    n_cells: Count | None = Field(description="Null: not even the largest clone tried would have.")
+
+
+class NegativeShareRecord(_Record):
+    """Share of tumor cells that are truly below 2+, misread cells allowed for."""
+
+    fragment: int | None = Field(description="Null: all tumor fragments together.")
+    point: Probability
+    low: Probability = Field(description="Lower bound of the 95 % credible interval.")
+    high: Probability
+
+
+class ErrorModelRecord(_Record):
+    """Against which errors of the reading the case was judged."""
+
+    id: str
+    is_site: bool = Field(description="Whether they were counted on slides of the site.")
+    replicates: Count = Field(description="Homogeneous cases simulated.")
+    outside: list[str] = Field(description="In what the slides differ from those that the errors were counted on.")
+
+
 class Evidence(_Record):
     """What the label rests on; null where the test was not made."""
 
@@ -143,10 +168,16 @@ class Evidence(_Record):
     largest_negative_cluster: Count | None = Field(
         description="Cells in the largest connected cluster of tumor cells below 2+; null where no fragment votes."
     )
-    smallest_detectable_clone: Count | None = Field(description="Smallest negative clone this case could have shown.")
-    probability_homo: Probability | None
+    smallest_detectable_clone: Count | None = Field(
+        description="Smallest negative clone that would have made this case hetero-HER2 19 times of 20."
+    )
+    detectable: list[DetectableClone] = []
+    probability_homo: Probability | None = Field(description="By the number of negative cells alone.")
+    prior_homo: Probability | None = Field(default=None, description="What it was before any cell was counted.")
+    probability_homo_even: Probability | None = Field(default=None, description="The same from even odds.")
+    negative_shares: list[NegativeShareRecord] = []
     cutoff_sweep: list[CutoffResult]
-    error_model: dict[str, Any] | None = Field(description="The measured error model used; null: none.")
+    error_model: ErrorModelRecord | None = Field(description="The measured error model used; null: none.")
 
 
 class DecisivePlace(_Record):
@@ -203,6 +234,16 @@ class StainRecord(_Record):
     pixels: Count = Field(description="Pixels of tissue looked at.")
 
 
+class DrawnRecord(_Record):
+    """What a person drew on the slide, and which file says so."""
+
+    path: str
+    sha256: str
+    regions: dict[str, Count] = Field(description="How many, by class.")
+    unclassified: Count = Field(description="Annotations without a class, left out.")
+    mended: Count = Field(description="Outlines that crossed themselves.")
+
+
 class SlideRecord(_Record):
     """One slide read for the case."""
 
@@ -214,6 +255,7 @@ class SlideRecord(_Record):
     width: Count = Field(description="Level-0 pixels.")
     height: Count = Field(description="Level-0 pixels.")
     stain: StainRecord | None = Field(default=None, description="Null where the slide was not analyzed.")
+    annotations: DrawnRecord | None = Field(default=None, description="Null where nothing was drawn.")
 
 
 class ModelRecord(_Record):

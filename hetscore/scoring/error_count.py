@@ -1,0 +1,276 @@
+"""One fragment of known truth -> its errors, counted: how many, of which kind, and how they lie together.
+
+Cells are linked as `hetscore.scoring.fragment` links them, and only fragments that would vote are counted: nobody asks
+the others whether they are homogeneous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hetscore.domain import MembraneClass
+from hetscore.domain.known import CellTruth, KnownFragment, KnownSlide
+from hetscore.scoring.clusters import Edges, cluster_sizes, label_clusters, largest_cluster, link_cells
+from hetscore.scoring.error_model import FalseObject
+from hetscore.scoring.fragment import FragmentParams
+from hetscore.scoring.simulator import Nest
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+MIN_OBJECT = 3
+"""Linked cells that are no tumor from which they are a thing: single ones and pairs are what chance puts together."""
+MIN_SURE_OBJECT = 5
+"""The same where nobody told which cells are tumor: the least that could make a case hetero. Smaller groups are taken
+for misread tumor, which errs to the side of more false negatives."""
+UNSURE_PERCENTILE = 5
+"""A group whose mean probability of tumor is below what 95 of 100 stained cells have is taken for no tumor."""
+N_SHUFFLES = 20
+"""Of the negative cells, to know the groups that chance makes: their mean is then known to a few percent a fragment."""
+
+
+_PARAMS = FragmentParams()
+
+
+@dataclass(frozen=True)
+class LinkedFragment:
+    """The scored cells of a voting fragment, who touches whom, and what is true of them."""
+
+    nest: Nest
+    p_tumor: Floats
+    truth: NDArray[np.int8]
+    """`CellTruth`."""
+    known_mm2: float
+    """Tissue on which the truth is known."""
+
+
+@dataclass(frozen=True)
+class LinkedSlide:
+    """The voting fragments of a slide, linked once for all counting."""
+
+    case_id: str
+    fragments: tuple[LinkedFragment, ...]
+    n_tumor: int
+    n_missed: int
+
+    @property
+    def is_homogeneous(self) -> bool:
+        """Whether it holds overexpressing tumor cells, none of 0 or 1+, and none of unknown truth."""
+        told = set[int]().union(*(fragment.truth.tolist() for fragment in self.fragments))
+        return CellTruth.OVEREXPRESSED in told and told <= {CellTruth.OVEREXPRESSED, CellTruth.NO_TUMOR}
+
+
+def find_stratum(membrane_class: NDArray[np.int8]) -> str:
+    """Name the strength of stain of a fragment: ``3+`` if most of its cells read as 2+ or 3+ are 3+, else ``2+``."""
+    n_strong = np.count_nonzero(membrane_class == MembraneClass.STRONG)
+    is_strong = n_strong > np.count_nonzero(membrane_class == MembraneClass.MODERATE)
+    return (MembraneClass.STRONG if is_strong else MembraneClass.MODERATE).label
+
+
+def link_slide(slide: KnownSlide, params: FragmentParams = _PARAMS) -> LinkedSlide:
+    """Link the cells of a slide.
+
+    Parameters
+    ----------
+    slide : KnownSlide
+        As read.
+    params : FragmentParams
+        When a fragment votes, and which cells are linked.
+
+    Returns
+    -------
+    LinkedSlide
+        With its voting fragments only. Where the slide is homogeneous by the user's word, each cell is given a truth by
+        `assume_truth`.
+    """
+    fragments = []
+    for fragment in slide.fragments:
+        linked = _link_fragment(fragment, params)
+        if linked is not None:
+            fragments.append(assume_truth(linked) if slide.is_homogeneous else linked)
+    return LinkedSlide(slide.case_id, tuple(fragments), slide.n_tumor, slide.n_missed)
+
+
+def _link_fragment(fragment: KnownFragment, params: FragmentParams) -> LinkedFragment | None:
+    """Link the cells of a fragment and keep the scored ones; None where it would not vote."""
+    edges = link_cells(fragment.x_um, fragment.y_um, params.clusters, n_threads=1)
+    is_scored = fragment.membrane_class >= MembraneClass.NEGATIVE
+    n_scored = int(np.count_nonzero(is_scored))
+    if n_scored < params.min_tumor_cells:
+        return None
+    if largest_cluster(edges, np.ones(len(fragment), np.bool_)) < params.min_tumor_cluster:
+        return None
+    classes = fragment.membrane_class[is_scored]
+    nest = Nest(
+        fragment=fragment.fragment,
+        x_um=fragment.x_um[is_scored],
+        y_um=fragment.y_um[is_scored],
+        edges=_keep_edges(edges, is_scored),
+        is_negative=classes < MembraneClass.MODERATE,
+        stratum=find_stratum(classes),
+        area_mm2=fragment.area_mm2,
+    )
+    return LinkedFragment(nest, fragment.p_tumor[is_scored], fragment.truth[is_scored], fragment.area_mm2)
+
+
+def _keep_edges(edges: Edges, kept: Bools) -> Edges:
+    """Links among some of the cells, by their new numbers."""
+    rank = np.cumsum(kept) - 1
+    among: Edges = rank[edges[kept[edges].all(axis=1)]]
+    return among
+
+
+def assume_truth(fragment: LinkedFragment) -> LinkedFragment:
+    """Give each cell of a homogeneous fragment the truth that its tissue suggests.
+
+    Parameters
+    ----------
+    fragment : LinkedFragment
+        Of which only that is known: all of its tumor cells overexpress HER2.
+
+    Returns
+    -------
+    LinkedFragment
+        Negative cells in linked groups of `MIN_SURE_OBJECT` or more, whose mean probability of tumor is below the
+        percentile `UNSURE_PERCENTILE` of the fragment's stained cells, are no tumor; all others are tumor cells that
+        overexpress, the negative ones among them misread.
+
+    Notes
+    -----
+    Stray cells that are no tumor are so counted as false negatives: nothing tells them apart, and either makes a case
+    look heterogeneous in the same way.
+    """
+    nest = fragment.nest
+    truth = np.full(len(nest), CellTruth.OVEREXPRESSED, np.int8)
+    sure = fragment.p_tumor[~nest.is_negative]
+    least = float(np.percentile(sure, UNSURE_PERCENTILE)) if len(sure) else 1.0
+    labels = label_clusters(len(nest), nest.edges, nest.is_negative)
+    sizes = cluster_sizes(labels)
+    means = np.bincount(labels, fragment.p_tumor)[1:] / np.maximum(sizes, 1) if len(sizes) else np.zeros(0)
+    is_object = np.concatenate([[False], (sizes >= MIN_SURE_OBJECT) & (means < least)])
+    truth[is_object[labels]] = CellTruth.NO_TUMOR
+    return LinkedFragment(nest, fragment.p_tumor, truth, fragment.known_mm2)
+
+
+@dataclass(frozen=True)
+class FragmentErrors:
+    """Counts of one fragment."""
+
+    stratum: str
+    area_mm2: float
+    n_known: int
+    """Cells called tumor and scored whose truth is known."""
+    n_overexpressed: int
+    n_false_negative: int
+    n_below: int
+    n_false_positive: int
+    n_scattered: int
+    """Cells that are no tumor and read as 0 or 1+, alone or in pairs."""
+    n_error_links: int
+    """Linked pairs of overexpressing cells that are both misread;"""
+    expected_links: float
+    """as many as there would be if as many cells were misread anywhere."""
+    group_squares: float
+    """Sum of the squared sizes of the linked groups of misread cells;"""
+    expected_squares: float
+    """the same if they lay anywhere."""
+    objects: tuple[FalseObject, ...]
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether no tumor cell of it is known to be 0 or 1+, so that whatever reads so is an error."""
+        return self.n_below == 0
+
+
+def count_errors(fragment: LinkedFragment) -> FragmentErrors:
+    """Count the errors of a fragment.
+
+    Parameters
+    ----------
+    fragment : LinkedFragment
+        With its truth.
+
+    Returns
+    -------
+    FragmentErrors
+        Cells of unknown truth are in no count.
+
+    Notes
+    -----
+    Of m links between n overexpressing cells of which c are misread, ``m c (c - 1) / (n (n - 1))`` join two misread
+    ones if these lie anywhere: the mean of the join count under permutation [1]_. Comparing within the fragment keeps
+    what differs between fragments out of the measure of clumping.
+
+    References
+    ----------
+    .. [1] Moran PAP. The interpretation of statistical maps. Journal of the Royal Statistical Society B
+       1948;10:243-251.
+    """
+    nest, truth = fragment.nest, fragment.truth
+    is_over, is_below, is_other = (
+        truth == kind for kind in (CellTruth.OVEREXPRESSED, CellTruth.BELOW, CellTruth.NO_TUMOR)
+    )
+    edges, missed = _keep_edges(nest.edges, is_over), nest.is_negative[is_over]
+    n, c = len(missed), int(np.count_nonzero(missed))
+    is_stray = is_other & nest.is_negative
+    labels = label_clusters(len(nest), nest.edges, is_stray)
+    objects = _list_objects(labels, fragment.p_tumor)
+    squares, expected_squares = _square_groups(edges, missed)
+    return FragmentErrors(
+        stratum=nest.stratum,
+        area_mm2=fragment.known_mm2,
+        n_known=int(np.count_nonzero(truth != CellTruth.UNKNOWN)),
+        n_overexpressed=n,
+        n_false_negative=c,
+        n_below=int(np.count_nonzero(is_below)),
+        n_false_positive=int(np.count_nonzero(is_below & ~nest.is_negative)),
+        n_scattered=int(np.count_nonzero(is_stray)) - sum(item.n_cells for item in objects),
+        n_error_links=int(np.count_nonzero(missed[edges].all(axis=1))),
+        expected_links=len(edges) * c * (c - 1) / (n * (n - 1)) if n > 1 else 0.0,
+        group_squares=squares,
+        expected_squares=expected_squares,
+        objects=objects,
+    )
+
+
+def _list_objects(labels: NDArray[np.int64], p_tumor: Floats) -> tuple[FalseObject, ...]:
+    """List groups of `MIN_OBJECT` cells or more, the largest first."""
+    sizes = cluster_sizes(labels)
+    sums = np.bincount(labels, p_tumor)[1:]
+    return tuple(
+        FalseObject(int(size), float(total / size))
+        for size, total in zip(sizes, sums, strict=True)
+        if size >= MIN_OBJECT
+    )
+
+
+def _square_groups(edges: Edges, missed: Bools) -> tuple[float, float]:
+    """Sum of squared sizes of the groups of misread cells, as they lie and as `N_SHUFFLES` shuffles put them."""
+    rng = np.random.default_rng(len(missed))  # the same fragment gives the same numbers
+    shuffled = [_sum_squares(edges, rng.permutation(missed)) for _ in range(N_SHUFFLES if missed.any() else 0)]
+    return _sum_squares(edges, missed), float(np.mean(shuffled)) if shuffled else 0.0
+
+
+def _sum_squares(edges: Edges, member: Bools) -> float:
+    return float((cluster_sizes(label_clusters(len(member), edges, member)) ** 2).sum())
+
+
+def count_slide(slide: LinkedSlide) -> tuple[FragmentErrors, ...]:
+    """Count the errors of each voting fragment of a slide."""
+    return tuple(count_errors(fragment) for fragment in slide.fragments)
+
+
+def homogeneous_cases(slides: Sequence[LinkedSlide]) -> dict[str, tuple[Nest, ...]]:
+    """Take the voting fragments of the cases whose slides are all homogeneous: such cases alone are judged falsely."""
+    cases: dict[str, list[LinkedSlide]] = {}
+    for slide in slides:
+        cases.setdefault(slide.case_id, []).append(slide)
+    return {
+        case_id: tuple(fragment.nest for slide in own for fragment in slide.fragments)
+        for case_id, own in cases.items()
+        if all(slide.is_homogeneous for slide in own if slide.fragments) and any(slide.fragments for slide in own)
+    }
