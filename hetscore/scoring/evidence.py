@@ -147,16 +147,46 @@ def simulate_null(
     NullCases
         For `judge`.
     """
-    return NullCases(tuple(nests), model, _simulate_all(nests, model, params.replicates, SEED, n_threads), params)
+    statistics = simulate_statistics(nests, model, params.replicates, SEED, n_threads=n_threads)
+    return NullCases(tuple(nests), model, statistics, params)
 
 
-def _simulate_all(
-    nests: Sequence[Nest], model: ErrorModel, n: int, seed: int, n_threads: int | None, clone: _Clone | None = None
+def simulate_statistics(
+    nests: Sequence[Nest],
+    model: ErrorModel,
+    n: int,
+    seed: int,
+    *,
+    clone_cells: int = 0,
+    n_threads: int | None = None,
 ) -> Statistics:
-    """Statistics of n simulated cases; every fragment has its own stream of chance, so that threads do not matter."""
+    """Simulate cases of some fragments, homogeneous ones or with one negative clone each.
+
+    Parameters
+    ----------
+    nests : sequence of Nest
+        The voting fragments.
+    model : ErrorModel
+        Errors of the reading.
+    n : int
+        Cases.
+    seed : int
+        Of the simulation.
+    clone_cells : int
+        Size of a compact negative clone, somewhere in one of the fragments, in larger ones more often; 0 for none. Its
+        cells are misread as overexpressing as often as the model says.
+    n_threads : int, optional
+        See `simulate_null`.
+
+    Returns
+    -------
+    Statistics
+        One entry a case.
+    """
+    # every fragment has its own stream of chance, so that threads do not matter
     shared, *streams = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(len(nests) + 1))
     draws = draw_shared(model, n, shared)
-    where = _place_clones(nests, clone, n, shared)
+    where = _place_clones(nests, clone_cells, n, shared)
     work = partial(_simulate_one, model=model, draws=draws)
     with ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
         parts = list(pool.map(work, nests, streams, where))
@@ -179,13 +209,6 @@ def _simulate_one(
 
 
 @dataclass(frozen=True)
-class _Clone:
-    """A compact negative clone of so many cells."""
-
-    n_cells: int
-
-
-@dataclass(frozen=True)
 class _Placed:
     """Clones of one fragment: their size, and which replicates have theirs here."""
 
@@ -193,15 +216,13 @@ class _Placed:
     is_here: Bools
 
 
-def _place_clones(
-    nests: Sequence[Nest], clone: _Clone | None, n: int, rng: np.random.Generator
-) -> list[_Placed | None]:
-    """Give each replicate's clone to a fragment, larger fragments more often."""
-    if clone is None:
+def _place_clones(nests: Sequence[Nest], clone_cells: int, n: int, rng: np.random.Generator) -> list[_Placed | None]:
+    """Give each case's clone to a fragment, larger fragments more often."""
+    if not clone_cells:
         return [None] * len(nests)
     sizes = np.array([len(nest) for nest in nests], float)
     chosen = rng.choice(len(nests), n, p=sizes / sizes.sum())
-    return [_Placed(clone.n_cells, chosen == i) for i in range(len(nests))]
+    return [_Placed(clone_cells, chosen == i) for i in range(len(nests))]
 
 
 def _add_clones(
@@ -277,7 +298,8 @@ def find_detectable(null: NullCases, hetero_p: float, *, n_threads: int | None =
 def _power(null: NullCases, n_cells: int, hetero_p: float, n_threads: int | None) -> float:
     """Share of simulated cases with such a clone that are called hetero."""
     params, seed = null.params, SEED + n_cells
-    seen = _simulate_all(null.nests, null.model, params.clone_replicates, seed, n_threads, _Clone(n_cells))
+    n = params.clone_replicates
+    seen = simulate_statistics(null.nests, null.model, n, seed, clone_cells=n_cells, n_threads=n_threads)
     return float(np.mean(join_p(seen.p_values(null.statistics)) < hetero_p))
 
 
