@@ -92,18 +92,21 @@ def _add_shares(evidence: Evidence, nests: Sequence[Nest], model: ErrorModel) ->
     counts = [
         FragmentNegatives(int(nest.is_negative.sum()), len(nest), _expect_contamination(nest, model)) for nest in nests
     ]
-    found, even = (
-        estimate_negatives(counts, stratum.false_negative, model.false_positive, icc=icc, prior_homo=prior)
-        for prior in (PRIOR_HOMO, 0.5)
-    )
+    found = estimate_negatives(counts, stratum.false_negative, model.false_positive, icc=icc)
     return replace(
         evidence,
         probability_homo=found.probability_homo,
         prior_homo=PRIOR_HOMO,
-        probability_homo_even=even.probability_homo,
+        probability_homo_even=_from_even_odds(found.probability_homo),
         shares={nest.fragment: _as_share(s) for nest, s in zip(nests, found.by_fragment, strict=True)},
         pooled_share=_as_share(found.pooled),
     )
+
+
+def _from_even_odds(probability: float) -> float:
+    """Turn a probability of homo into what it would be from even odds before: Bayes' theorem in odds."""
+    for_homo, against = probability * (1 - PRIOR_HOMO), (1 - probability) * PRIOR_HOMO
+    return for_homo / (for_homo + against)
 
 
 def _expect_contamination(nest: Nest, model: ErrorModel) -> float:

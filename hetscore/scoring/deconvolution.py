@@ -28,10 +28,10 @@ PRIOR_HOMO = 0.39
 HAS_NEGATIVES = 0.5
 """Of a hetero case, chance that a fragment holds truly negative cells: no source, so neither is made likelier."""
 _TAIL = 1e-12
-"""Chance left out at either end of what is believed of a rate."""
+"""Chance left out at either end of what is believed of a rate, so that counts far from it still move it."""
 _NODES_PER_SD = 2.0
 """Grid points per standard deviation of what the counts say; twice as many change no probability of the tests' cases by
-0.00001 and no interval by a hundredth of its width."""
+0.00001 and no interval of a fragment by a hundredth of its width."""
 _LEAST_NODES = 256
 """Of the share of negative cells, so that its prior is followed where the cells say little."""
 _N_LATTICE = 1024
@@ -80,9 +80,8 @@ class Deconvolved:
     """What counts and measured errors say of a case."""
 
     probability_homo: float
-    """That no fragment holds truly negative tumor cells."""
+    """That no fragment holds truly negative tumor cells; the shares of the fragments are in the order given."""
     by_fragment: tuple[Share, ...]
-    """In the order given."""
     pooled: Share
     """Of all tumor cells of the case."""
 
@@ -113,6 +112,11 @@ class _Group:
     """(f, e, s) chances of its share, given the rate."""
     log_all_free: float
     """Log chance that none of the fragments holds any."""
+
+    def weigh_shares(self) -> _Floats:
+        """(f, s) chances of each fragment's share, whatever the rate."""
+        chances: _Floats = np.einsum("e,fes->fs", self.rates, self.shares)
+        return chances
 
 
 def rogan_gladen(
@@ -227,8 +231,8 @@ def estimate_negatives(
     Sums over grids of e and p in equal steps of the arcsine of the root, on which a binomial is about equally wide
     everywhere; no random numbers. Time grows with the fragments and the number of cells that are left after `icc`.
 
-    Assumed, not found out: that the errors are those that were measured. A stain too weak, and as many true negatives
-    in every fragment, look the same here. Small shares of negative cells within the spread of the rate go unseen.
+    That the errors are those that were measured is assumed: a stain too weak and as many true negatives in every
+    fragment look the same here, and shares within the spread of the rate go unseen.
 
     References
     ----------
@@ -243,7 +247,7 @@ def estimate_negatives(
         _weigh_group([fragments[i] for i in own], rate, false_positive, icc, grid) for rate, own in members.items()
     ]
     homo, scale = _weigh_homo(sum(g.log_all_free for g in groups), (1 - has_negatives) ** len(fragments), prior_homo)
-    chances = scale * np.concatenate([np.einsum("e,fes->fs", g.rates, g.shares) for g in groups])
+    chances = scale * np.concatenate([g.weigh_shares() for g in groups])
     place = np.argsort(np.concatenate(list(members.values())))
     by_fragment = [Share(_clip(p), *_bound_share(grid, c)) for p, c in zip(points, chances[place], strict=True)]
     # below 0 it is chance, which evens out over fragments; above 1 it is a false positive rate that is too high here
@@ -318,7 +322,9 @@ def _weigh_group(
     """Weigh every rate and share by the counts of fragments that have one rate of error."""
     value, log_rate = _spread_rate(rate, sum(_effective_cells(f, icc) for f in fragments))
     read_negative = grid.share * (1 - false_positive.value) + (1 - grid.share) * value[:, None]
-    joint = np.stack([_log_count(f, read_negative, icc) for f in fragments]) + grid.log_prior
+    counts = np.array([(f.n_negative, f.n_scored, f.contamination) for f in fragments])
+    n_negative, n_scored, other = counts.T[..., None, None]
+    joint = log_beta_binomial(n_negative, n_scored, other + (1 - other) * read_negative, icc) + grid.log_prior
     top = joint.max(axis=2, keepdims=True)
     chance = np.exp(joint - top)
     total = chance.sum(axis=2, keepdims=True)
@@ -332,12 +338,6 @@ def _weigh_group(
         shares=chance[..., 1:],
         log_all_free=float(logsumexp(log_rate + joint[..., 0].sum(axis=0)) - log_case),
     )
-
-
-def _log_count(fragment: FragmentNegatives, read_negative: _Floats, icc: float) -> _Floats:
-    """Log chance of a fragment's count, tumor cells and others taken together."""
-    share = (1 - fragment.contamination) * read_negative + fragment.contamination
-    return log_beta_binomial(fragment.n_negative, fragment.n_scored, share, icc)
 
 
 def _weigh_homo(log_all_free: float, all_free_prior: float, prior_homo: float) -> tuple[float, float]:
@@ -377,8 +377,7 @@ def _bound_pooled(groups: Sequence[_Group], grid: _Grid, scale: float) -> tuple[
 
 def _find_largest(group: _Group, grid: _Grid) -> float:
     """Negative cells that the fragments of a group hold together at most."""
-    chances = np.einsum("e,fes->fs", group.rates, group.shares)
-    above = np.cumsum(chances[:, ::-1], axis=1)[:, ::-1]
+    above = np.cumsum(group.weigh_shares()[:, ::-1], axis=1)[:, ::-1]
     last = np.count_nonzero(above > _BEYOND, axis=1)
     return float(group.n_tumor @ grid.edges[np.maximum(last, 1)])
 

@@ -64,11 +64,13 @@ class LinkedSlide:
         return CellTruth.OVEREXPRESSED in told and told <= {CellTruth.OVEREXPRESSED, CellTruth.NO_TUMOR}
 
 
-def find_stratum(membrane_class: NDArray[np.int8]) -> str:
-    """Name the strength of stain of a fragment: ``3+`` if most of its cells read as 2+ or 3+ are 3+, else ``2+``."""
-    n_strong = np.count_nonzero(membrane_class == MembraneClass.STRONG)
-    is_strong = n_strong > np.count_nonzero(membrane_class == MembraneClass.MODERATE)
-    return (MembraneClass.STRONG if is_strong else MembraneClass.MODERATE).label
+def find_stratum(membrane_classes: Sequence[NDArray[np.int8]]) -> str:
+    """Name the strength of stain of the fragments of a slide: ``2+`` if most cells of 2+ or 3+ are 2+, else ``3+``."""
+    n_strong, n_moderate = (
+        sum(int(np.count_nonzero(classes == cls)) for classes in membrane_classes)
+        for cls in (MembraneClass.STRONG, MembraneClass.MODERATE)
+    )
+    return (MembraneClass.STRONG if n_strong >= n_moderate else MembraneClass.MODERATE).label
 
 
 def link_slide(slide: KnownSlide, params: FragmentParams = _PARAMS) -> LinkedSlide:
@@ -84,34 +86,35 @@ def link_slide(slide: KnownSlide, params: FragmentParams = _PARAMS) -> LinkedSli
     Returns
     -------
     LinkedSlide
-        With its voting fragments only. Where the slide is homogeneous by the user's word, each cell is given a truth by
-        `assume_truth`.
+        With its voting fragments only, all of one stratum, as the verdict takes a case. Where the slide is homogeneous
+        by the user's word, each cell is given a truth by `assume_truth`.
     """
-    fragments = []
-    for fragment in slide.fragments:
-        linked = _link_fragment(fragment, params)
-        if linked is not None:
-            fragments.append(assume_truth(linked) if slide.is_homogeneous else linked)
+    found = [(fragment, _link_fragment(fragment, params)) for fragment in slide.fragments]
+    voting = [(fragment, edges) for fragment, edges in found if edges is not None]
+    stratum = find_stratum([fragment.membrane_class for fragment, _ in voting])
+    linked = [_keep_scored(fragment, edges, stratum) for fragment, edges in voting]
+    fragments = [assume_truth(fragment) for fragment in linked] if slide.is_homogeneous else linked
     return LinkedSlide(slide.case_id, tuple(fragments), slide.n_tumor, slide.n_missed)
 
 
-def _link_fragment(fragment: KnownFragment, params: FragmentParams) -> LinkedFragment | None:
-    """Link the cells of a fragment and keep the scored ones; None where it would not vote."""
+def _link_fragment(fragment: KnownFragment, params: FragmentParams) -> Edges | None:
+    """Link the cells of a fragment; None where it would not vote."""
     edges = link_cells(fragment.x_um, fragment.y_um, params.clusters, n_threads=1)
+    n_scored = np.count_nonzero(fragment.membrane_class >= MembraneClass.NEGATIVE)
+    largest = largest_cluster(edges, np.ones(len(fragment), np.bool_))
+    return edges if n_scored >= params.min_tumor_cells and largest >= params.min_tumor_cluster else None
+
+
+def _keep_scored(fragment: KnownFragment, edges: Edges, stratum: str) -> LinkedFragment:
+    """Keep the cells that could be scored, and the links among them."""
     is_scored = fragment.membrane_class >= MembraneClass.NEGATIVE
-    n_scored = int(np.count_nonzero(is_scored))
-    if n_scored < params.min_tumor_cells:
-        return None
-    if largest_cluster(edges, np.ones(len(fragment), np.bool_)) < params.min_tumor_cluster:
-        return None
-    classes = fragment.membrane_class[is_scored]
     nest = Nest(
         fragment=fragment.fragment,
         x_um=fragment.x_um[is_scored],
         y_um=fragment.y_um[is_scored],
         edges=_keep_edges(edges, is_scored),
-        is_negative=classes < MembraneClass.MODERATE,
-        stratum=find_stratum(classes),
+        is_negative=fragment.membrane_class[is_scored] < MembraneClass.MODERATE,
+        stratum=stratum,
         area_mm2=fragment.area_mm2,
     )
     return LinkedFragment(nest, fragment.p_tumor[is_scored], fragment.truth[is_scored], fragment.area_mm2)

@@ -195,9 +195,7 @@ def _fit_missed(counts: Counts, base: ErrorModel | None) -> Rate:
     if sum(counts.n_tumor):
         return find_rate(np.array(counts.n_missed, float), np.array(counts.n_tumor, float), counts.draws())
     if base is None:
-        raise ValueError(
-            "no tumor cell is known that was to be found; expected some, or the errors of the model"
-        )
+        raise ValueError("no tumor cell is known that was to be found; expected some, or the errors of the model")
     return base.missed
 
 

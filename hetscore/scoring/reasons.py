@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hetscore.domain import Decision, Evidence, FragmentScore, Her2Score
-from hetscore.scoring.verdict import VerdictParams, find_clusters, find_negative_fragments, find_unscored_fragments
+from hetscore.scoring.verdict import (
+    VerdictParams,
+    find_clusters,
+    find_negative_fragments,
+    find_unscored_fragments,
+    find_worst,
+)
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,7 @@ def _explain_p(evidence: Evidence | None) -> str:
 
 def _explain_share(fragments: Sequence[FragmentScore]) -> str:
     """Name the fragment with the largest share of negative cells."""
-    voting = [f for f in fragments if f.is_assessable]
-    worst = max(voting, key=lambda f: f.n_negative / max(1, sum(f.counts)))
+    worst = find_worst(fragments)
     share = 100 * worst.n_negative / max(1, sum(worst.counts))
     where = f"{worst.n_negative:,} of the {sum(worst.counts):,} tumor cells of fragment {worst.fragment}"
     return f"{_all_overexpress(fragments)}, but {where} ({share:.1f} %) are below 2+."

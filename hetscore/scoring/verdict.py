@@ -9,7 +9,7 @@ do and no cluster is left to ask about; and else indeterminate, until a reviewer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 
 from hetscore.domain import (
@@ -157,17 +157,26 @@ def decide_verdict(
 
 
 def _choose_hetero(fragments: Sequence[FragmentScore], evidence: Evidence, params: VerdictParams) -> LabelRow:
-    """Name what makes the case hetero; a group of cells that may be no tumor is left to a reviewer."""
-    if evidence.p_fraction <= min(evidence.p_cluster, evidence.p_scan) and find_negative_fragments(fragments):
-        row, clusters = NEGATIVE_FRAGMENT, find_clusters(find_negative_fragments(fragments))
-    elif evidence.p_fraction < min(evidence.p_cluster, evidence.p_scan):
-        return NEGATIVE_SHARE
+    """Name what makes the case hetero; cells that may be no tumor are left to a reviewer."""
+    by_place, negative = min(evidence.p_cluster, evidence.p_scan), find_negative_fragments(fragments)
+    if evidence.p_fraction <= by_place and negative:
+        row, asked = NEGATIVE_FRAGMENT, find_clusters(negative)[:1]
+    elif evidence.p_fraction < by_place:
+        row, asked = NEGATIVE_SHARE, [_pool(find_worst(fragments))]
     else:
-        row, clusters = NEGATIVE_CLUSTER, find_clusters(fragments)
-    least = min(params.min_negative_cluster, clusters[0].n_cells) if clusters else 0
-    asked = [c for c in clusters if c.n_cells >= least]
-    is_verified = not asked or any(_is_tumor(c, evidence) for c in asked)
-    return row if is_verified else TUMOR_UNVERIFIED
+        clusters = find_clusters(fragments)
+        least = min(params.min_negative_cluster, clusters[0].n_cells)
+        row, asked = NEGATIVE_CLUSTER, [c for c in clusters if c.n_cells >= least]
+    return row if any(_is_tumor(c, evidence) for c in asked) else TUMOR_UNVERIFIED
+
+
+def _pool(fragment: FragmentScore) -> NegativeCluster:
+    """Take the negative cells of a fragment together, as far as their clusters are kept."""
+    clusters = fragment.negative_clusters
+    n_cells = sum(c.n_cells for c in clusters)
+    known = [(c.n_cells, c.p_tumor) for c in clusters if c.p_tumor is not None]
+    p_tumor = sum(n * p for n, p in known) / n_cells if len(known) == len(clusters) else None
+    return replace(clusters[0], n_cells=n_cells, p_tumor=p_tumor)
 
 
 def _is_tumor(cluster: NegativeCluster, evidence: Evidence) -> bool:
@@ -262,6 +271,12 @@ def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[Fragment
     seen = (f for f in fragments if f.is_assessable and "failed-tiles" not in f.flags)
     negative = [f for f in seen if f.score is not None and f.score < Her2Score.TWO_PLUS and f.n_negative]
     return sorted(negative, key=lambda f: (-f.n_negative, f.fragment))
+
+
+def find_worst(fragments: Sequence[FragmentScore]) -> FragmentScore:
+    """Voting fragment with the largest share of negative cells; the first of equal ones."""
+    voting = [f for f in fragments if f.is_assessable]
+    return max(voting, key=lambda f: f.n_negative / max(1, sum(f.counts)))
 
 
 def find_unscored_fragments(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:

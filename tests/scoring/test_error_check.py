@@ -21,7 +21,7 @@ BELOW = slide_of(fragment_of("bbbbb bbBbb bbbbb bbbbb bbbbb"), case_id="below")
 """So that false positives can be counted; it is not homogeneous."""
 
 
-def draw_cases(n: int, latent: float, seed: int = 4) -> list[LinkedSlide]:
+def draw_cases(n: int, latent: float, seed: int = 0) -> list[LinkedSlide]:
     """Draw homogeneous cases of two fragments of 400 cells, 3 % misread."""
     rng = np.random.default_rng(seed)
     slides = [
@@ -47,8 +47,8 @@ def fit_independent(counts: Counts) -> ErrorModel:
 
 @pytest.fixture(scope="module")
 def clumped() -> list[LinkedSlide]:
-    """Twenty cases whose errors come together: half of the variance is in the field."""
-    return draw_cases(20, 0.5)
+    """Twelve cases whose errors come together: half of the variance is in the field."""
+    return draw_cases(12, 0.5)
 
 
 def test_a_model_of_independent_errors_fails_on_clumped_ones(clumped: list[LinkedSlide]) -> None:
@@ -56,8 +56,8 @@ def test_a_model_of_independent_errors_fails_on_clumped_ones(clumped: list[Linke
     check = check_errors(group_counts(clumped), homogeneous_cases(clumped), fit_independent)
 
     assert check is not None
-    assert check.n_cases == 20
-    assert check.n_below >= 6
+    assert check.n_cases == 12
+    assert check.n_below >= 5
     assert check.is_failed
 
 
@@ -66,13 +66,13 @@ def test_the_fitted_model_passes(clumped: list[LinkedSlide]) -> None:
     check = check_errors(group_counts(clumped), homogeneous_cases(clumped), fit)
 
     assert check is not None
-    assert check.n_below <= 3
+    assert check.n_below <= 2
     assert not check.is_failed
 
 
 def test_independent_errors_pass_either_way() -> None:
     """Where errors are independent, taking them for that is right."""
-    slides = draw_cases(6, 0.0)
+    slides = draw_cases(5, 0.0)
 
     check = check_errors(group_counts(slides), homogeneous_cases(slides), fit_independent)
 

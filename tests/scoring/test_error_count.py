@@ -111,10 +111,13 @@ def test_a_missed_cell_counts_on_a_slide_without_votes() -> None:
     assert (slide.n_tumor, slide.n_missed, slide.fragments) == (100, 1, ())
 
 
-@pytest.mark.parametrize(("classes", "name"), [([3, 3, 2, 0, 0, 0], "3+"), ([3, 2], "2+"), ([0, 1], "2+")])
-def test_stratum(classes: list[int], name: str) -> None:
-    """What most stained cells are; a tie, and no stain, are the weaker one."""
-    assert find_stratum(np.array(classes, np.int8)) == name
+@pytest.mark.parametrize(
+    ("classes", "name"),
+    [([[3, 3, 2, 0, 0, 0]], "3+"), ([[3, 2]], "3+"), ([[2, 2, 2], [3, 3]], "2+"), ([[0, 1]], "3+"), ([], "3+")],
+)
+def test_stratum(classes: list[list[int]], name: str) -> None:
+    """What most stained cells of the slide are; a tie, and no stain, are the stronger one, as in the verdict."""
+    assert find_stratum([np.array(of_one, np.int8) for of_one in classes]) == name
 
 
 HOMOGENEOUS = """

@@ -65,7 +65,7 @@ def test_too_few_errors_are_taken_for_clumped() -> None:
     assert spread_of([], []) == spread
 
 
-@pytest.mark.parametrize(("latent", "low", "high"), [(0.0, 1.0, 1.15), (0.3, 2.0, 3.2)])
+@pytest.mark.parametrize(("latent", "low", "high"), [(0.0, 1.0, 1.15), (0.3, 2.0, 3.3)])
 def test_ratio_of_a_latent_field(latent: float, low: float, high: float) -> None:
     """Independent errors give 1; a field with three tenths of the variance, at a rate of 3 %, about 2.5."""
     rng = np.random.default_rng(5)

@@ -125,6 +125,15 @@ class TestEvidence:
         assert decided is label
         assert decision.rule == ("negative-cluster" if label is CaseLabel.HETERO else "tumor-unverified")
 
+    @pytest.mark.parametrize(("p_tumor", "rule"), [(0.9, "negative-share"), (0.6, "tumor-unverified")])
+    def test_scattered_cells_must_be_tumor(self, p_tumor: float, rule: str) -> None:
+        """A mosaic is believed only of cells called tumor firmly, all of its groups taken together."""
+        groups = (*FOUR.negative_clusters[:2], replace(FOUR.negative_clusters[2], p_tumor=1.0))
+        mixed = replace(FOUR, negative_clusters=(*(replace(c, p_tumor=p_tumor) for c in groups[:2]), groups[2]))
+        assert (
+            decide_verdict(POSITIVE, [HOMO, mixed], make_evidence(p_fraction=0.001, false_tumor_p=0.8))[1].rule == rule
+        )
+
     def test_hidden_tissue_forbids_homo_and_nothing_else(self) -> None:
         """What was not judged may hold negative cells."""
         homo, _ = decide_verdict(POSITIVE, [HOMO], make_evidence(), is_hidden=True)
