@@ -47,7 +47,7 @@ class Found:
 
     def lost(self) -> dict[str, float]:
         """Share of the tissue by reason; only reasons that took some."""
-        excluded = exclude(self.tissue, self.masks).excluded
+        excluded = exclude(self.tissue, self.masks, load_settings().quality).excluded
         shares = {reason: float(mask.sum() / self.tissue.mask.sum()) for reason, mask in excluded.items()}
         return {reason: share for reason, share in shares.items() if share > 0}
 

@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     args = parser.parse_args()
     cases = draw_cases(args.manner, args.use, args.seed)
-    write_phantom(cases, args.seed, args.out, processes=args.processes, progress=lambda case: print(case.case_id, flush=True))
+    write_phantom(cases, args.seed, args.out, processes=args.processes, progress=lambda case: print(case.case_id))
 
 
 if __name__ == "__main__":
