@@ -31,9 +31,27 @@ _ROWS = (
     Flag("no-tissue", Severity.BLOCKING, "No tissue was found on the slide."),
     Flag("no-tumor", Severity.BLOCKING, "No fragment holds enough tumor cells to be judged."),
     Flag("empty-slide", Severity.CAUTION, "A slide of the case holds no tissue; the others were scored."),
-    Flag("slides-not-read", Severity.NOTE, "Slides of the roles he and control were not read."),
+    Flag("slides-not-read", Severity.NOTE, "Slides of the role control were not read."),
+    Flag(
+        "companion-refused",
+        Severity.NOTE,
+        "The H&E slide could not be registered to every fragment: what is refused is not shown beside the HER2 fields,"
+        " and why is said below.",
+    ),
+    Flag(
+        "companion-veto",
+        Severity.NOTE,
+        "Cells were called no tumor cells after what a pathologist drew on the H&E slide.",
+    ),
     Flag("not-brightfield", Severity.BLOCKING, "The slide is not a brightfield image (dark background)."),
     Flag("wrong-stain", Severity.BLOCKING, "The slide does not look like hematoxylin and DAB (HER2 IHC)."),
+    Flag("grayscale", Severity.BLOCKING, "The slide has no color: stain and counterstain cannot be told apart."),
+    Flag(
+        "no-counterstain",
+        Severity.BLOCKING,
+        "The slide shows brown (DAB) but no blue nuclei (hematoxylin): cells cannot be told.",
+    ),
+    Flag("noise", Severity.BLOCKING, "The picture is noise: neighboring pixels have nothing in common."),
     Flag("coarse-resolution", Severity.BLOCKING, "The pixels are too coarse to measure a membrane."),
     Flag(
         "controls-failed",
@@ -97,6 +115,12 @@ _ROWS = (
     ),
     Flag("uncalibrated", Severity.CAUTION, "The errors at this site were not measured: the label is provisional."),
     Flag(
+        "maybe-tumor",
+        Severity.CAUTION,
+        "A fragment may hold tumor that was not recognized: by the probabilities of its cells 20 or more of them are"
+        " tumor, but fewer are called so. Poorly cohesive tumor without stain looks like muscle or stroma.",
+    ),
+    Flag(
         "outside-calibration",
         Severity.CAUTION,
         "The slides look unlike those that the errors were counted on: the label is provisional.",
@@ -109,25 +133,45 @@ _ROWS = (
     Flag(
         "levels-unclear",
         Severity.CAUTION,
-        "Fragments may be sections of the same pieces; they were not matched, and each stands for itself.",
+        "Fragments may be sections of the same pieces and were not matched, or were matched by their order alone: see"
+        " the pieces in the table of fragments.",
     ),
     Flag(
         "controls-unclear",
         Severity.CAUTION,
-        "A piece looks like a control core but is not clearly one; it was scored as a biopsy.",
+        "It is not clear whether a round piece is a control core or a biopsy: see what it was taken for.",
+    ),
+    Flag(
+        "slides-separate",
+        Severity.NOTE,
+        "It was not said (level_group) whether the slides of the case are levels of the same blocks: they count as"
+        " different ones.",
     ),
     Flag("dropped-specks", Severity.NOTE, "Specks of dust or tissue below the size floor were not analyzed."),
     Flag("dropped-edges", Severity.NOTE, "Coverslip or slide edges were taken for artifacts and not analyzed."),
     Flag(
         "artefacts-excluded",
         Severity.NOTE,
-        "Tissue under ink, hairs, bubbles, particles, in folds or out of focus was not judged; see the areas.",
+        "Tissue under ink, hairs, bubbles, particles, in folds, at stained rims or out of focus was not judged; see the"
+        " areas.",
     ),
     Flag(
         "many-artefacts",
         Severity.CAUTION,
         "More than a tenth of the tissue lies under artefacts or out of focus and was not judged: what it holds is not"
         " known.",
+    ),
+    Flag(
+        "covered-glass",
+        Severity.NOTE,
+        "Ink, hairs or bubbles lie apart from all tissue that is seen and count as glass; a piece of tissue wholly"
+        " under them would be missed.",
+    ),
+    Flag(
+        "background-stain",
+        Severity.CAUTION,
+        "Cells that are no tumor are browner than on well-stained slides: part of the stain is not specific, and faint"
+        " membranes (1+) may be background.",
     ),
     Flag("annotated", Severity.NOTE, "What a person drew was applied; area taken out is told by itself."),
     Flag(

@@ -29,8 +29,10 @@ from hetscore.domain.image import (
     TissueMask,
 )
 from hetscore.domain.inputs import CaseInput, SlideInput, SlideRole
+from hetscore.domain.known import CellTruth, KnownFragment, KnownSlide
 from hetscore.domain.pairs import PairChange, PairOutcome, Sample
 from hetscore.domain.regions import Annotations, Region, RegionKind, fragment_shape, is_same_outline, take_areas
+from hetscore.domain.registration import Affine, FragmentMatch, Registration
 from hetscore.domain.results import (
     CaseResult,
     Coverage,
@@ -63,6 +65,7 @@ from hetscore.domain.scores import (
 
 __all__ = [
     "CELL_COLUMNS",
+    "Affine",
     "Annotations",
     "Answer",
     "AnswerKind",
@@ -70,6 +73,7 @@ __all__ = [
     "CaseLabel",
     "CaseResult",
     "CaseScore",
+    "CellTruth",
     "Cells",
     "Compartments",
     "Coverage",
@@ -80,6 +84,7 @@ __all__ = [
     "Evidence",
     "FailedTile",
     "Fragment",
+    "FragmentMatch",
     "FragmentRole",
     "FragmentScore",
     "Fragments",
@@ -91,6 +96,8 @@ __all__ = [
     "IshData",
     "IshReading",
     "IshResult",
+    "KnownFragment",
+    "KnownSlide",
     "Level",
     "MembraneClass",
     "MembranePattern",
@@ -103,6 +110,7 @@ __all__ = [
     "Provenance",
     "Region",
     "RegionKind",
+    "Registration",
     "Rgb",
     "Sample",
     "Sensitivity",

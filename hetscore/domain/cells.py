@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, Self
@@ -119,20 +119,63 @@ CELL_COLUMNS = tuple(f.name for f in fields(Cells) if not f.name.startswith("out
 """Names of the columns that hold one row a cell."""
 
 
-def join_cells(parts: Sequence[Cells], order: NDArray[np.intp] | None = None) -> Cells:
-    """Put several `Cells` one after another, or in an order of their rows so numbered: column by column.
+class CellParts:
+    """Cells as they come, part by part, kept as columns until they are joined.
 
-    A million cells joined and sorted at once take half of the memory of joining and sorting in turn.
+    Joining lets go of the parts of each column as it goes, so that at most one column is held twice. Who adds a part
+    must not keep it, or nothing is let go of.
     """
-    if not parts:
-        return empty_cells()
-    chosen = slice(None) if order is None else order
-    columns = {name: np.concatenate([getattr(part, name) for part in parts])[chosen] for name in CELL_COLUMNS}
-    outline_xy = np.concatenate([part.outline_xy for part in parts])
-    outline_start = _starts(np.concatenate([np.diff(part.outline_start) for part in parts]))
-    if order is None:
-        return Cells(**columns, outline_xy=outline_xy, outline_start=outline_start)
-    return Cells(**columns, **_take_outlines(outline_xy, outline_start, order))
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*CELL_COLUMNS, "outline_xy", "lengths")}
+        self.add(empty_cells())  # so that there is always something to join, of the right types
+
+    def add(self, part: Cells) -> None:
+        """Take the columns of a part."""
+        for name in (*CELL_COLUMNS, "outline_xy"):
+            self._columns[name].append(getattr(part, name))
+        self._columns["lengths"].append(np.diff(part.outline_start))
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Join one column, in the order in which the parts were added."""
+        return np.concatenate(self._columns[name])
+
+    def join(self, order: NDArray[np.intp] | None = None) -> Cells:
+        """Put all cells one after another, or in an order of their rows so numbered; afterwards nothing is left here.
+
+        Parameters
+        ----------
+        order : ndarray of int, optional
+            Rows of what all parts would be one after another; those not named are left out.
+
+        Returns
+        -------
+        Cells
+            In that order.
+        """
+        outlines = self._join_outlines(order)  # the widest first, while the others are held but once
+        chosen = slice(None) if order is None else order
+        return Cells(**outlines, **{name: self._take(name)[chosen] for name in CELL_COLUMNS})
+
+    def _join_outlines(self, order: NDArray[np.intp] | None) -> dict[str, NDArray[Any]]:
+        outline_xy, outline_start = self._take("outline_xy"), _starts(self._take("lengths"))
+        if order is None:
+            return {"outline_xy": outline_xy, "outline_start": outline_start}
+        return _take_outlines(outline_xy, outline_start, order)
+
+    def _take(self, name: str) -> NDArray[Any]:
+        """Join a column whose parts are not needed again."""
+        joined = self.column(name)
+        self._columns[name].clear()
+        return joined
+
+
+def join_cells(parts: Iterable[Cells], order: NDArray[np.intp] | None = None) -> Cells:
+    """Put several `Cells` one after another, or in an order of their rows so numbered, see `CellParts.join`."""
+    gathered = CellParts()
+    for part in parts:
+        gathered.add(part)
+    return gathered.join(order)
 
 
 def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -78,6 +78,8 @@ class TissueMask:
     """Tissue-like area that must not be judged, by reason; disjoint from `mask`."""
     n_specks: int = 0
     """Dark pieces too small to be taken for tissue."""
+    covered_glass_mm2: float = 0.0
+    """Area of ink and the like that was taken for tissue but lies on bare glass; in neither mask."""
 
     def area_mm2(self, mask: NDArray[np.bool_] | None = None) -> float:
         """Area of `mask` (default: the tissue) in square millimeters."""

@@ -20,7 +20,7 @@ class FragmentMatch:
     affine: Affine | None
     """From level-0 pixels of the HER2 slide to those of the companion; None where nothing was found to match."""
     error_um: float | None
-    """Estimated from the pair itself: half of the places of the fragment are off by no more."""
+    """Estimated from the pair itself: half of its places are off by no more; None where nothing tells."""
     error_p90_um: float | None
     """And nine in ten."""
     agreement: float

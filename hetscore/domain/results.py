@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hetscore.domain.cells import Cells
 from hetscore.domain.image import Fragment, Fragments, Rgb, SlideInfo, Thumbnail, TissueMask
 from hetscore.domain.regions import Annotations
+from hetscore.domain.registration import Registration
 from hetscore.domain.scores import CaseScore
 from hetscore.geometry import Box
 
@@ -104,6 +105,8 @@ class Picture:
     mpp: float
     """Microns per pixel of `rgb`."""
     caption: str
+    companion: Picture | None = None
+    """The same field on the H&E slide, turned as this one; None where none is registered there."""
 
 
 @dataclass(frozen=True)
@@ -130,3 +133,5 @@ class CaseResult:
     pictures: tuple[Picture, ...]
     """Decisive fields, in the order of `CaseScore.decisive`."""
     provenance: Provenance
+    registrations: tuple[Registration, ...] = ()
+    """Of the H&E slides, by HER2 slide."""

@@ -158,6 +158,10 @@ class FragmentScore:
     """Median width of the membrane line of the tumor cells of 1+ or more; None where none could be measured."""
     magnification: Decision | None = None
     """At which objectives such a line is seen; None where none was measured. Never part of the score."""
+    expected_tumor: float = 0.0
+    """Tumor cells to expect by the probabilities of all cells, those not called tumor included."""
+    bounds: Box | None = None
+    """Level-0 pixels; None where it was counted by hand."""
 
     @property
     def n_overexpressed(self) -> int:

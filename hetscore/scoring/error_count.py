@@ -12,8 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.domain import MembraneClass
-from hetscore.domain.known import CellTruth, KnownFragment, KnownSlide
+from hetscore.domain import CellTruth, KnownFragment, KnownSlide, MembraneClass
 from hetscore.scoring.clusters import Edges, cluster_sizes, label_clusters, largest_cluster, link_cells
 from hetscore.scoring.error_model import FalseObject
 from hetscore.scoring.fragment import FragmentParams
@@ -44,8 +43,6 @@ class LinkedFragment:
     p_tumor: Floats
     truth: NDArray[np.int8]
     """`CellTruth`."""
-    known_mm2: float
-    """Tissue on which the truth is known."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,7 @@ def _keep_scored(fragment: KnownFragment, edges: Edges, stratum: str) -> LinkedF
         stratum=stratum,
         area_mm2=fragment.area_mm2,
     )
-    return LinkedFragment(nest, fragment.p_tumor[is_scored], fragment.truth[is_scored], fragment.area_mm2)
+    return LinkedFragment(nest, fragment.p_tumor[is_scored], fragment.truth[is_scored])
 
 
 def _keep_edges(edges: Edges, kept: Bools) -> Edges:
@@ -156,7 +153,7 @@ def assume_truth(fragment: LinkedFragment) -> LinkedFragment:
     means = np.bincount(labels, fragment.p_tumor)[1:] / np.maximum(sizes, 1) if len(sizes) else np.zeros(0)
     is_object = np.concatenate([[False], (sizes >= MIN_SURE_OBJECT) & (means < least)])
     truth[is_object[labels]] = CellTruth.NO_TUMOR
-    return LinkedFragment(nest, fragment.p_tumor, truth, fragment.known_mm2)
+    return LinkedFragment(nest, fragment.p_tumor, truth)
 
 
 @dataclass(frozen=True)
@@ -171,6 +168,9 @@ class FragmentErrors:
     n_false_negative: int
     n_below: int
     n_false_positive: int
+    n_beside: int
+    n_beside_positive: int
+    """Of these, the ones linked to an overexpressing cell, truly negative and falsely positive."""
     n_scattered: int
     """Cells that are no tumor and read as 0 or 1+, alone or in pairs."""
     n_error_links: int
@@ -182,11 +182,6 @@ class FragmentErrors:
     expected_squares: float
     """the same if they lay anywhere."""
     objects: tuple[FalseObject, ...]
-
-    @property
-    def is_pure(self) -> bool:
-        """Whether no tumor cell of it is known to be 0 or 1+, so that whatever reads so is an error."""
-        return self.n_below == 0
 
 
 def count_errors(fragment: LinkedFragment) -> FragmentErrors:
@@ -220,17 +215,20 @@ def count_errors(fragment: LinkedFragment) -> FragmentErrors:
     edges, missed = _keep_edges(nest.edges, is_over), nest.is_negative[is_over]
     n, c = len(missed), int(np.count_nonzero(missed))
     is_stray = is_other & nest.is_negative
+    is_beside = is_below & _touch(nest.edges, is_over)
     labels = label_clusters(len(nest), nest.edges, is_stray)
     objects = _list_objects(labels, fragment.p_tumor)
     squares, expected_squares = _square_groups(edges, missed)
     return FragmentErrors(
         stratum=nest.stratum,
-        area_mm2=fragment.known_mm2,
+        area_mm2=nest.area_mm2,
         n_known=int(np.count_nonzero(truth != CellTruth.UNKNOWN)),
         n_overexpressed=n,
         n_false_negative=c,
         n_below=int(np.count_nonzero(is_below)),
         n_false_positive=int(np.count_nonzero(is_below & ~nest.is_negative)),
+        n_beside=int(np.count_nonzero(is_beside)),
+        n_beside_positive=int(np.count_nonzero(is_beside & ~nest.is_negative)),
         n_scattered=int(np.count_nonzero(is_stray)) - sum(item.n_cells for item in objects),
         n_error_links=int(np.count_nonzero(missed[edges].all(axis=1))),
         expected_links=len(edges) * c * (c - 1) / (n * (n - 1)) if n > 1 else 0.0,
@@ -238,6 +236,15 @@ def count_errors(fragment: LinkedFragment) -> FragmentErrors:
         expected_squares=expected_squares,
         objects=objects,
     )
+
+
+def _touch(edges: Edges, member: Bools) -> Bools:
+    """(n,) which cells are linked to a member."""
+    first, second = edges.T
+    is_touched = np.zeros(len(member), np.bool_)
+    is_touched[first[member[second]]] = True
+    is_touched[second[member[first]]] = True
+    return is_touched
 
 
 def _list_objects(labels: NDArray[np.int64], p_tumor: Floats) -> tuple[FalseObject, ...]:

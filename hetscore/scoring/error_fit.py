@@ -26,6 +26,10 @@ SEED = 1
 UNSEEN_ICC = 0.005
 """Likeness of the cells of a case, as an intraclass correlation, where too few errors were seen to measure it: the
 clumped example of the project's tables of tolerance, which makes 1,000 cells worth 170."""
+MAX_BELOW = 0.01
+"""Largest share of truly negative cells among a fragment's tumor in which what is no tumor is counted. One find in
+twenty lies farther off its cell than cells are matched, and is taken for no tumor: beside true negatives it reads 0
+rightly, and one in 2,000 cells is then counted wrongly at most."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,15 @@ class Counts:
     def fragments(self) -> tuple[FragmentErrors, ...]:
         """Of all cases."""
         return tuple(fragment for case in self.cases for fragment in case)
+
+    def asked(self) -> tuple[tuple[FragmentErrors, ...], ...]:
+        """By case, the fragments in which what is no tumor is counted: of positive cases, without negative tumor."""
+        return tuple(
+            tuple(f for f in case if f.n_known and f.n_below <= MAX_BELOW * (f.n_overexpressed + f.n_below))
+            if any(f.n_overexpressed for f in case)
+            else ()
+            for case in self.cases
+        )
 
     def draws(self) -> NDArray[np.int64]:
         """(`N_DRAWS`, cases) how often each case is in each draw."""
@@ -117,14 +130,14 @@ def fit_errors(counts: Counts, origin: Origin, base: ErrorModel | None = None) -
     Returns
     -------
     ErrorModel
-        Without a check, see `check_errors`. What is no tumor is counted in fragments without truly negative tumor cells
-        alone: beside these, a find that lies off its cell by more than cells are matched reads 0 rightly.
+        Without a check, see `check_errors`. What is no tumor is counted in HER2-positive cases alone, for no others are
+        asked for homogeneity, and there in fragments next to without negative tumor cells (`MAX_BELOW`).
 
     Raises
     ------
     ValueError
-        If no tumor cell of the slides overexpresses, or no fragment is free of negative ones; or what would have to be
-        taken over is asked of no `base`.
+        If no tumor cell of the slides overexpresses, or every fragment also holds negative ones; or something has to be
+        taken over and there is no `base`.
     """
     strata = tuple(
         _fit_stratum(counts, name)
@@ -133,9 +146,12 @@ def fit_errors(counts: Counts, origin: Origin, base: ErrorModel | None = None) -
     )
     if not strata:
         raise ValueError("no tumor cell of these slides overexpresses HER2; expected homogeneous positive tissue")
-    pure = [f for f in counts.fragments if f.is_pure]
-    if not pure:
-        raise ValueError("every fragment of these slides holds negative tumor cells; expected some without")
+    asked = counts.asked()
+    if not any(asked):
+        raise ValueError("every positive fragment of these slides holds negative tumor cells; expected some without")
+    objects = _list_objects(asked)
+    if not objects.area_mm2 > 0:  # false for NaN too
+        raise ValueError("the area of the tissue is not known; expected square millimeters")
     return ErrorModel(
         id=origin.id,
         model=origin.model,
@@ -147,18 +163,12 @@ def fit_errors(counts: Counts, origin: Origin, base: ErrorModel | None = None) -
         n_fragments=len(counts.fragments),
         strata=strata,
         false_positive=_fit_false_positive(counts, base),
-        false_tumor=find_rate(
-            counts.sums(lambda f: f.n_scattered * f.is_pure),
-            counts.sums(lambda f: f.n_known * f.is_pure),
-            counts.draws(),
-        ),
-        false_tumor_sd=find_plain_sd([(f.n_scattered, f.n_known) for f in pure]),
-        objects=FalseObjects(
-            tuple(sorted((o for f in pure for o in f.objects), key=lambda o: (-o.n_cells, o.p_tumor))),
-            sum(f.area_mm2 for f in pure),
-        ),
+        false_tumor=_fit_false_tumor(asked, counts.draws()),
+        false_tumor_sd=find_plain_sd([(f.n_scattered, f.n_known) for case in asked for f in case]),
+        objects=objects,
         missed=_fit_missed(counts, base),
         domain=dict(origin.domain),
+        false_positive_beside=_fit_beside(counts, base),
     )
 
 
@@ -182,20 +192,43 @@ def _fit_stratum(counts: Counts, name: str) -> Stratum:
     )
 
 
+def _fit_false_tumor(asked: Sequence[Sequence[FragmentErrors]], draws: NDArray[np.int64]) -> Rate:
+    scattered, known = (
+        np.array([sum(getattr(f, name) for f in case) for case in asked], np.float64)
+        for name in ("n_scattered", "n_known")
+    )
+    return find_rate(scattered, known, draws)
+
+
+def _list_objects(asked: Sequence[Sequence[FragmentErrors]]) -> FalseObjects:
+    """Collect the false objects, the largest first, and the tissue that was asked."""
+    fragments = [f for case in asked for f in case]
+    items = sorted((item for f in fragments for item in f.objects), key=lambda item: (-item.n_cells, item.p_tumor))
+    return FalseObjects(tuple(items), sum(f.area_mm2 for f in fragments))
+
+
 def _fit_false_positive(counts: Counts, base: ErrorModel | None) -> Rate:
-    below = counts.sums(lambda f: f.n_below)
-    if below.sum():
-        return find_rate(counts.sums(lambda f: f.n_false_positive), below, counts.draws())
+    among = counts.sums(lambda f: f.n_below - f.n_beside)
+    if among.sum():
+        return find_rate(counts.sums(lambda f: f.n_false_positive - f.n_beside_positive), among, counts.draws())
     if base is None:
-        raise ValueError("no tumor cell is known to be 0 or 1+; expected some, or the errors of the model")
+        raise ValueError("no tumor cell is known to be 0 or 1+ among its like; expected some, or the model's own")
     return base.false_positive
+
+
+def _fit_beside(counts: Counts, base: ErrorModel | None) -> Rate | None:
+    """Fit the false positives beside overexpressing cells; None where nobody saw such cells."""
+    beside = counts.sums(lambda f: f.n_beside)
+    if beside.sum():
+        return find_rate(counts.sums(lambda f: f.n_beside_positive), beside, counts.draws())
+    return None if base is None else base.false_positive_beside
 
 
 def _fit_missed(counts: Counts, base: ErrorModel | None) -> Rate:
     if sum(counts.n_tumor):
         return find_rate(np.array(counts.n_missed, float), np.array(counts.n_tumor, float), counts.draws())
     if base is None:
-        raise ValueError("no tumor cell is known that was to be found; expected some, or the errors of the model")
+        raise ValueError("no tumor cell is known that was to be found; expected some, or the model's own errors")
     return base.missed
 
 

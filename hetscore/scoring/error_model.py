@@ -122,7 +122,7 @@ class ErrorModel:
     n_fragments: int
     strata: tuple[Stratum, ...]
     false_positive: Rate
-    """Tumor cells of 0 or 1+ that are read as 2+ or 3+."""
+    """Tumor cells of 0 or 1+ that are read as 2+ or 3+, with only their like beside them."""
     false_tumor: Rate
     """Cells called tumor that are none and read as 0 or 1+, scattered singly or in pairs."""
     false_tumor_sd: float
@@ -134,6 +134,9 @@ class ErrorModel:
     """What the slides looked like, lowest and highest, by the names of `hetscore.scoring.error_domain`."""
     check: Check | None = None
     """None where there were too few slides to leave one out."""
+    false_positive_beside: Rate | None = None
+    """The same of those linked to a tumor cell that overexpresses, whose membrane they share: the rim of a clone, a
+    mosaic. None where none was seen."""
 
     def stratum(self, name: str) -> Stratum:
         """Return the stratum of a strength of stain; the one with more errors where it was not measured."""

@@ -77,7 +77,9 @@ _N_TERMS = 9
 
 
 def _sum_terms(case: Sequence[FragmentErrors]) -> Floats:
-    return np.array([_spread_terms(fragment) for fragment in case]).reshape(-1, _N_TERMS).sum(axis=0)
+    terms = np.array([_spread_terms(fragment) for fragment in case], np.float64).reshape(-1, _N_TERMS)
+    total: Floats = terms.sum(axis=0)
+    return total
 
 
 def _spread_terms(f: FragmentErrors) -> tuple[float, ...]:

@@ -52,6 +52,10 @@ class FragmentParams:
     the development core of 3+ (0.14 on those of 2+)."""
     max_dark_share: Fraction = Fraction(1, 10)
     """More saturated cells, or hidden nuclei, than this are told: as many as unscored ones."""
+    maybe_tumor_share: float = 0.02
+    """Mean probability of tumor of a fragment's cells from which tumor is not excluded, though hardly a cell is called
+    so: on drawn slides fragments of foveolar glands reach 0.01, those of muscle and of unstained poorly cohesive tumor
+    0.03 to 0.07 alike (docs/verdict.md)."""
     max_negative_clusters: int = 20
     """Clusters kept, largest first: four times what a reader is ever shown, so that a corrected few leave others."""
     clusters: ClusterParams = field(default_factory=ClusterParams)
@@ -167,6 +171,7 @@ def score_fragment(
             *(("failed-tiles",) if fragment.n_failed_tiles else ()),
             *_flag_fragment(len(tumor), counts, clusters, guideline, params),
             *_flag_stain(cells.take(cells.is_tumor), params),
+            *(("maybe-tumor",) if _may_hold_tumor(cells, len(tumor), params) else ()),
             *(("nuclear-stain",) if compartments and has_nuclear_stain(compartments) else ()),
         ),
         negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
@@ -175,6 +180,8 @@ def score_fragment(
         compartments=compartments,
         membrane_width_um=width_um,
         magnification=describe_width(width_um),
+        expected_tumor=_expect_tumor(cells),
+        bounds=fragment.bounds,
     )
 
 
@@ -260,6 +267,19 @@ def _count_links(tumor: _Tumor) -> tuple[int, int]:
     first, second = (tumor.membrane_class[ends] for ends in tumor.edges.T)
     is_scored = (first >= MembraneClass.NEGATIVE) & (second >= MembraneClass.NEGATIVE)
     return int(np.count_nonzero(is_scored)), int(np.abs(first - second)[is_scored].sum(dtype=np.int64))
+
+
+def _expect_tumor(cells: Cells) -> float:
+    """Sum the probabilities of tumor; what a person said of a cell is certain."""
+    p_tumor = np.where(cells.tumor_by_hand == 0, cells.p_tumor, cells.tumor_by_hand > 0)
+    return float(p_tumor.sum(dtype=np.float64))
+
+
+def _may_hold_tumor(cells: Cells, n_tumor: int, params: FragmentParams) -> bool:
+    """Whether enough tumor to be judged is to be expected, though too little of it was called."""
+    expected = _expect_tumor(cells)
+    is_expected = expected >= max(params.min_tumor_cells, params.maybe_tumor_share * len(cells))
+    return n_tumor < params.min_tumor_cells and is_expected
 
 
 def _tell_failed(n_tiles: int) -> str:

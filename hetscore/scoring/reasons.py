@@ -10,6 +10,7 @@ from hetscore.scoring.verdict import (
     VerdictParams,
     find_clusters,
     find_negative_fragments,
+    find_unrecognized,
     find_unscored_fragments,
     find_worst,
 )
@@ -58,6 +59,8 @@ def give_reason(finding: Finding) -> str:
             return f"{_explain_share(fragments)} {_explain_p(finding.evidence)}"
         case "cluster-not-excluded" | "tumor-unverified" | "p-between":
             return f"{_explain_doubt(finding)} {finding.decision.text}"
+        case "tumor-unrecognized":
+            return f"{_explain_unrecognized(fragments)} {finding.decision.text}"
         case "no-error-model" | "unlike-calibration" | "hidden-tissue" | "reviewed-negative" | "reviewed-none-negative":
             return f"{_explain_homo(fragments, params)} {finding.decision.text}"
         case "failed-tiles":
@@ -109,6 +112,15 @@ def _explain_homo(fragments: Sequence[FragmentScore], params: VerdictParams) -> 
     borne = "1 is" if n_negative == 1 else f"{n_negative:,} are"
     never = "" if n_negative < params.min_negative_cluster else f", no {params.min_negative_cluster} of them connected"
     return f"{_all_overexpress(fragments)}: of {n_scored:,} scored tumor cells {borne} below 2+{never}."
+
+
+def _explain_unrecognized(fragments: Sequence[FragmentScore]) -> str:
+    """Name the fragments that may hold tumor that was not recognized."""
+    doubtful = find_unrecognized(fragments)
+    n_expected, n_called = sum(f.expected_tumor for f in doubtful), sum(f.n_tumor for f in doubtful)
+    where = _name_fragments([f.fragment for f in doubtful])
+    seen = f"{n_expected:,.0f} tumor cells are to be expected in {where}, and {n_called:,} are called so."
+    return f"{_all_overexpress(fragments)}, but {seen}"
 
 
 def _explain_unscored(fragments: Sequence[FragmentScore]) -> str:

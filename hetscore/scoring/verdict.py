@@ -88,6 +88,11 @@ MANY_UNSCORED = LabelRow(
     "Many tumor cells of a tumor fragment could not be scored: the case cannot be called homo-HER2.",
 )
 CLUSTER_NOT_EXCLUDED = LabelRow("cluster-not-excluded", CaseLabel.INDETERMINATE, REVIEW)
+TUMOR_UNRECOGNIZED = LabelRow(
+    "tumor-unrecognized",
+    CaseLabel.INDETERMINATE,
+    f"A fragment may hold tumor that was not recognized, and negative tumor is what is recognized last. {REVIEW}",
+)
 P_BETWEEN = LabelRow("p-between", CaseLabel.INDETERMINATE, REVIEW)
 NO_NEGATIVE_CLUSTER = LabelRow(
     "no-negative-cluster",
@@ -100,7 +105,14 @@ REVIEWED_NEGATIVE = LabelRow(
 REVIEWED_NONE = LabelRow(
     "reviewed-none-negative", CaseLabel.HOMO, "A reviewer found no tumor cells below 2+ at any place that was shown."
 )
-REVIEWABLE = ("tumor-unverified", "cluster-not-excluded", "p-between", "no-error-model", "unlike-calibration")
+REVIEWABLE = (
+    "tumor-unverified",
+    "cluster-not-excluded",
+    "p-between",
+    "tumor-unrecognized",
+    "no-error-model",
+    "unlike-calibration",
+)
 """Rules of the indeterminate cases that a reviewer's answers settle; what was not seen at all they cannot."""
 
 
@@ -149,6 +161,7 @@ def decide_verdict(
         (evidence is not None and evidence.is_unlike, UNLIKE_CALIBRATION),
         (bool(clusters), CLUSTER_NOT_EXCLUDED),
         (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
+        (bool(find_unrecognized(fragments)), TUMOR_UNRECOGNIZED),
         (is_hidden, HIDDEN_TISSUE),
         (bool(find_unscored_fragments(fragments)), MANY_UNSCORED),
         (True, NO_NEGATIVE_CLUSTER),
@@ -245,8 +258,8 @@ def rank_decisive(
     tuple of Decisive
         Of a hetero case: the negative fragments, those with the most negative cells first, each shown at its largest
         negative cluster, then the clusters of the other fragments by size, those that make hetero before smaller ones.
-        Of a homo or indeterminate case: the largest negative clusters, which nearly made it hetero. Empty where homo or
-        hetero was not asked or cannot be told.
+        Of a homo or indeterminate case: fragments that may hold tumor that was not recognized, then the largest
+        negative clusters, which nearly made it hetero. Empty where homo or hetero was not asked or cannot be told.
     """
     if label is CaseLabel.HETERO:
         negative = find_negative_fragments(fragments)
@@ -255,7 +268,8 @@ def rank_decisive(
         clusters = find_clusters(others, least=params.min_negative_cluster)
         shown += [_show_cluster(c) for c in (clusters if shown or clusters else find_clusters(others))]
     elif label in (CaseLabel.HOMO, CaseLabel.INDETERMINATE):
-        shown = [_show_cluster(c) for c in find_clusters(fragments)]
+        shown = [place for f in find_unrecognized(fragments) if (place := _show_unrecognized(f))]
+        shown += [_show_cluster(c) for c in find_clusters(fragments)]
     else:
         shown = []
     return tuple(shown[:limit])
@@ -271,6 +285,11 @@ def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[Fragment
     seen = (f for f in fragments if f.is_assessable and "failed-tiles" not in f.flags)
     negative = [f for f in seen if f.score is not None and f.score < Her2Score.TWO_PLUS and f.n_negative]
     return sorted(negative, key=lambda f: (-f.n_negative, f.fragment))
+
+
+def find_unrecognized(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:
+    """Fragments that do not vote but may hold tumor, the one with the most to be expected first."""
+    return sorted((f for f in fragments if "maybe-tumor" in f.flags), key=lambda f: (-f.expected_tumor, f.fragment))
 
 
 def find_worst(fragments: Sequence[FragmentScore]) -> FragmentScore:
@@ -304,6 +323,24 @@ def _show_fragment(fragment: FragmentScore) -> Decisive:
         text=f"Fragment {fragment.fragment} scores {score}: {fragment.n_negative:,} of its {n_scored:,} scored tumor"
         " cells are below 2+.",
         bounds=place.bounds,
+    )
+
+
+def _show_unrecognized(fragment: FragmentScore) -> Decisive | None:
+    """Show a whole fragment; nothing of one without a place."""
+    box = fragment.bounds
+    if box is None:
+        return None
+    return Decisive(
+        kind="fragment",
+        fragment=fragment.fragment,
+        slide=fragment.slide,
+        x=box.x + box.width / 2,
+        y=box.y + box.height / 2,
+        n_cells=round(fragment.expected_tumor),
+        text=f"Fragment {fragment.fragment} may hold tumor: {fragment.expected_tumor:,.0f} tumor cells are to be"
+        f" expected, {fragment.n_tumor:,} are called so.",
+        bounds=box,
     )
 
 

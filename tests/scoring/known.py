@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.domain import MembraneClass
-from hetscore.domain.known import CellTruth, KnownFragment, KnownSlide
+from hetscore.domain import CellTruth, KnownFragment, KnownSlide, MembraneClass
 from hetscore.scoring.error_count import FragmentErrors
 
 SPACING_UM = 10.0
@@ -59,6 +58,8 @@ def errors_of(n: int, c: int, *, stratum: str = "3+", links: int = 0, expected: 
         n_false_negative=c,
         n_below=0,
         n_false_positive=0,
+        n_beside=0,
+        n_beside_positive=0,
         n_scattered=0,
         n_error_links=links,
         expected_links=expected,

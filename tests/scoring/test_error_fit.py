@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import beta
 
-from hetscore.domain.known import KnownSlide
+from hetscore.domain import KnownSlide
 from hetscore.scoring.error_count import link_slide
 from hetscore.scoring.error_fit import (
     N_DRAWS,
@@ -21,7 +22,7 @@ from hetscore.scoring.error_fit import (
     fit_errors,
     group_counts,
 )
-from hetscore.scoring.error_model import ErrorModel, FalseObject, Rate
+from hetscore.scoring.error_model import ErrorModel, Rate
 from hetscore.scoring.error_spread import UNSEEN_RATIO, UNSEEN_SD
 from tests.scoring.known import fragment_of, slide_of
 
@@ -72,18 +73,51 @@ class TestThreeSlides:
         assert moderate.ratio_range is None
 
     def test_false_positives(self, model: ErrorModel) -> None:
-        """One of the 22 cells that are truly 0."""
+        """One of the 22 cells that are truly 0; none lies beside an overexpressing one."""
         assert counted(model.false_positive) == (1, 22)
+        assert model.false_positive_beside is None
 
     def test_what_is_no_tumor(self, model: ErrorModel) -> None:
         """Not counted beside truly negative tumor cells, where a find off its cell reads 0 rightly."""
         assert counted(model.false_tumor) == (0, 3 * 25 + 28)
-        assert model.objects.items == (FalseObject(3, pytest.approx(0.95)),)
+        assert [(item.n_cells, round(item.p_tumor, 6)) for item in model.objects.items] == [(3, 0.95)]
         assert model.objects.area_mm2 == 3.5
 
     def test_missed(self, model: ErrorModel) -> None:
         """One of a hundred on each slide."""
         assert counted(model.missed) == (3, 300)
+
+
+def test_false_positives_beside_overexpressing_cells() -> None:
+    """They share a membrane, and are another matter."""
+    rim = slide_of(fragment_of("+++++ +Bbb+ +bbB+ +bbb+ +++++"), case_id="rim")
+
+    model = fit_errors(count(*SLIDES, rim), ORIGIN)
+
+    assert model.false_positive_beside is not None
+    assert counted(model.false_positive_beside) == (2, 8)
+    assert counted(model.false_positive) == (1, 23)
+
+
+def test_other_cells_are_counted_where_they_can_mislead() -> None:
+    """Not in HER2-negative cases, and not beside many truly negative cells; one among a hundred does not matter."""
+    with_some = "ooo" + "+" * 100
+    slides = [
+        slide_of(fragment_of(_wrap(with_some)), fragment_of(_wrap(with_some.replace("+", "b", 3))), case_id="positive"),
+        slide_of(fragment_of(_wrap(with_some.replace("+", "b"))), case_id="negative"),
+        slide_of(fragment_of(_wrap(with_some.replace("+", "b", 1))), fragment_of(BELOW), case_id="nearly"),
+    ]
+
+    model = fit_errors(count(*slides), ORIGIN)
+
+    assert model.objects.area_mm2 == 2.0
+    assert len(model.objects.items) == 2
+    assert model.false_tumor.n_cells == 103 + 103
+
+
+def _wrap(letters: str) -> str:
+    """Break a line into rows of thirteen."""
+    return " ".join(letters[i : i + 13] for i in range(0, len(letters), 13))
 
 
 def test_clumping_of_the_other_stratum() -> None:
@@ -108,6 +142,7 @@ class TestTakenOver:
 
         assert counted(fitted.strata[0].false_negative) == (1, 25)
         assert (fitted.false_positive, fitted.missed) == (model.false_positive, model.missed)
+        assert fitted.false_positive_beside == model.false_positive_beside
         assert counted(fitted.false_tumor) == (0, 25)
 
     @pytest.mark.parametrize(
@@ -116,8 +151,9 @@ class TestTakenOver:
             (slide_of(fragment_of(STRONG)), "no tumor cell is known to be 0 or 1"),
             (slide_of(fragment_of("!!!!! !!!!! !!!!! !!!!!"), homogeneous=True), "no tumor cell is known to be 0 or 1"),
             (slide_of(fragment_of("bbbbb bbbbb bbbbb bbbbb")), "no tumor cell of these slides overexpresses"),
-            (slide_of(fragment_of("bbbbb bbbbb +++++ +++++")), "every fragment of these slides holds negative"),
+            (slide_of(fragment_of("bbbbb bbbbb +++++ +++++")), "every positive fragment of these slides holds"),
             (slide_of(), "no tumor cell of these slides overexpresses"),
+            (slide_of(fragment_of(STRONG, area_mm2=float("nan"))), "the area of the tissue is not known"),
         ],
     )
     def test_nothing_to_take_it_from(self, slide: KnownSlide, said: str) -> None:
@@ -142,7 +178,7 @@ def test_cases_left_out() -> None:
     assert len(counts.without([]).fragments) == 5
 
 
-def draws(n: int) -> np.ndarray:  # type: ignore[type-arg]
+def draws(n: int) -> NDArray[np.int64]:
     """Draw n cases anew."""
     return np.random.default_rng(1).multinomial(n, np.full(n, 1 / n), N_DRAWS)
 
@@ -174,9 +210,10 @@ class TestRates:
         """As many cells count as the stated likeness leaves: of 1,000 a case, 167."""
         rate = rate_of([0] * 10, [1000] * 10)
 
-        assert rate.n_effective == pytest.approx(10_000 / (1 + 999 * UNSEEN_ICC))
+        n_effective = 10_000 / (1 + 999 * UNSEEN_ICC)
+        assert rate.n_effective == pytest.approx(n_effective)
         assert rate.low == 0.0
-        assert rate.high == pytest.approx(1 - 0.025 ** (1 / rate.n_effective))
+        assert rate.high == pytest.approx(1 - 0.025 ** (1 / n_effective))
 
     def test_one_case(self) -> None:
         """A single case tells nothing of others, however many errors it holds."""

@@ -202,8 +202,11 @@ class TestLaws:
     def test_cells_that_are_not_tumor_change_nothing(self, cells: Cells, others: list[tuple[float, float]]) -> None:
         """Lymphocytes between the tumor cells neither join nor part them; they are counted, and that is all."""
         crowd = make_cells([x for x, _ in others], [y for _, y in others], [3] * len(others), [0.1] * len(others))
-        before = _score(cells)
-        assert _score(join_cells([crowd, cells])) == replace(before, n_cells=before.n_cells + len(others))
+        before, after = _score(cells), _score(join_cells([crowd, cells]))
+        assert after.expected_tumor == pytest.approx(before.expected_tumor + 0.1 * len(others), abs=1e-4)
+        doubts = tuple(flag for flag in after.flags if flag != "maybe-tumor")  # of a fragment without tumor cells
+        known = {"n_cells": before.n_cells + len(others), "expected_tumor": after.expected_tumor}
+        assert replace(after, flags=doubts) == replace(before, **known)
 
     @given(lattices(), st.integers(0, 35), st.sampled_from(list(GUIDELINES)))
     def test_a_stronger_cell_never_lowers_the_score(self, cells: Cells, which: int, guideline: str) -> None:
@@ -241,3 +244,29 @@ class TestLaws:
         assert sum(result.negative_cluster_sizes) == result.n_negative
         assert result.negative_cluster_sizes == tuple(c.n_cells for c in result.negative_clusters)
         assert list(result.largest_cluster) == sorted(result.largest_cluster, reverse=True)
+
+
+class TestMaybeTumor:
+    """Tumor that is to be expected though it was not called."""
+
+    @pytest.mark.parametrize(
+        ("n_cells", "p_tumor", "is_flagged"),
+        [(400, 0.06, True), (400, 0.03, False), (4000, 0.006, False), (300, 0.4, True), (30, 0.4, False)],
+    )
+    def test_by_the_probabilities_of_all_cells(self, n_cells: int, p_tumor: float, is_flagged: bool) -> None:
+        """Twenty expected cells, and one in fifty of the fragment: many cells of almost no chance are no doubt."""
+        cells = make_cells(list(range(n_cells)), [0.0] * n_cells, [0] * n_cells, [p_tumor] * n_cells)
+        found = score_fragment(make_fragment(), cells, MPP, GUIDELINES["gastric-biopsy"])
+        assert found.expected_tumor == pytest.approx(n_cells * p_tumor, rel=1e-5)
+        assert ("maybe-tumor" in found.flags) == is_flagged
+
+    def test_a_fragment_that_votes_is_no_doubt(self) -> None:
+        """Its tumor was recognized."""
+        assert "maybe-tumor" not in _score(draw_cells("3 3 3 3 3")).flags
+
+    def test_what_a_person_said_is_certain(self) -> None:
+        """Cells drawn out of the tumor are none, whatever their probability."""
+        cells = make_cells(list(range(300)), [0.0] * 300, [0] * 300, [0.4] * 300)
+        by_hand = cells.with_columns(tumor_by_hand=np.full(300, -1, np.int8))
+        found = score_fragment(make_fragment(), by_hand, MPP, GUIDELINES["gastric-biopsy"])
+        assert (found.expected_tumor, "maybe-tumor" in found.flags) == (0.0, False)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetscore.domain import Answer, AnswerKind, CaseLabel, Decision, Evidence, FragmentScore, Her2Score, Her2Status
+from hetscore.geometry import Box
 from hetscore.scoring.verdict import REVIEWABLE, decide_verdict, rank_decisive, settle
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_evidence, make_score, weigh_by_size
 
@@ -133,6 +134,16 @@ class TestEvidence:
         assert (
             decide_verdict(POSITIVE, [HOMO, mixed], make_evidence(p_fraction=0.001, false_tumor_p=0.8))[1].rule == rule
         )
+
+    def test_tumor_that_was_not_recognized_forbids_homo(self) -> None:
+        """The fragment is shown before any cluster, and a reviewer may say that it holds no tumor."""
+        maybe = replace(NO_TUMOR, flags=("maybe-tumor",), expected_tumor=49.6, bounds=Box(0, 0, 800, 600))
+        decided = decide_verdict(POSITIVE, [FOUR, maybe], make_evidence())
+        shown = rank_decisive([FOUR, maybe], decided[0])
+        answers = [Answer("a.svs", place.x, place.y, AnswerKind.NO_TUMOR) for place in shown]
+        assert (decided[0], decided[1].rule) == (CaseLabel.INDETERMINATE, "tumor-unrecognized")
+        assert shown[0].text == "Fragment 3 may hold tumor: 50 tumor cells are to be expected, 4 are called so."
+        assert settle(decided, shown, answers)[0] is CaseLabel.HOMO
 
     def test_hidden_tissue_forbids_homo_and_nothing_else(self) -> None:
         """What was not judged may hold negative cells."""
