@@ -68,11 +68,12 @@ def _lines(model: ErrorModel) -> Iterator[str]:
     yield f"n_slides = {model.n_slides}"
     yield f"n_fragments = {model.n_fragments}"
     yield f"false_tumor_sd = {_number(model.false_tumor_sd)}"
-    for name in ("false_positive", "false_tumor", "missed"):
-        yield from ("", f"[{name}]", *_rate_lines(getattr(model, name)))
+    for name, rate in _named_rates(model).items():
+        yield from ("", f"[{name}]", *_rate_lines(rate))
     for stratum in model.strata:
         yield from ("", "[[strata]]", *_stratum_lines(stratum))
-    yield from ("", "[objects]", f"area_mm2 = {_number(model.objects.area_mm2)}")
+    objects = model.objects
+    yield from ("", "[objects]", f"area_mm2 = {_number(objects.area_mm2)}", f"shape = {_number(objects.shape)}")
     items = [f"{{n_cells = {o.n_cells}, p_tumor = {_number(o.p_tumor)}}}" for o in model.objects.items]
     yield from ("items = [", *(f"  {item}," for item in items), "]") if items else ("items = []",)
     yield from ("", "[domain]", *(f"{name} = {_range(model.domain[name])}" for name in LOOKS if name in model.domain))
@@ -80,6 +81,17 @@ def _lines(model: ErrorModel) -> Iterator[str]:
         check = model.check
         yield from ("", "[check]", f"n_cases = {check.n_cases}", f"n_below = {check.n_below}")
         yield f"p_value = {_number(check.p_value)}"
+
+
+def _named_rates(model: ErrorModel) -> dict[str, Rate]:
+    """Give the rates that stand beside the strata."""
+    beside = model.false_positive_beside
+    return {
+        "false_positive": model.false_positive,
+        **({} if beside is None else {"false_positive_beside": beside}),
+        "false_tumor": model.false_tumor,
+        "missed": model.missed,
+    }
 
 
 def _rate_lines(rate: Rate) -> Iterator[str]:
@@ -187,11 +199,13 @@ def _find_faults(model: ErrorModel) -> Iterator[str]:
         yield from _judge_rate(f"strata {stratum.name}", stratum.false_negative)
         yield from _judge_range(f"strata {stratum.name}: neighbor_ratio", stratum.neighbor_ratio, 1.0)
         yield from _judge_range(f"strata {stratum.name}: fragment_sd", stratum.fragment_sd, 0.0)
-    for name in ("false_positive", "false_tumor", "missed"):
-        yield from _judge_rate(name, getattr(model, name))
+    for name, rate in _named_rates(model).items():
+        yield from _judge_rate(name, rate)
     yield from _judge_range("false_tumor_sd", model.false_tumor_sd, 0.0)
     if not 0 < model.objects.area_mm2 < math.inf:
         yield f"objects.area_mm2 {model.objects.area_mm2:g}; expected square millimeters above 0"
+    if not model.objects.shape > 0:
+        yield f"objects.shape {model.objects.shape:g}; expected a number above 0"
     for item in model.objects.items:
         if item.n_cells < 1 or not 0 <= item.p_tumor <= 1:
             yield f"objects: {item.n_cells} cells with p_tumor {item.p_tumor:g}; expected 1 or more and 0 to 1"

@@ -6,6 +6,7 @@ measured is taken over from other slides or from a stated guess, never for absen
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -204,7 +205,22 @@ def _list_objects(asked: Sequence[Sequence[FragmentErrors]]) -> FalseObjects:
     """Collect the false objects, the largest first, and the tissue that was asked."""
     fragments = [f for case in asked for f in case]
     items = sorted((item for f in fragments for item in f.objects), key=lambda item: (-item.n_cells, item.p_tumor))
-    return FalseObjects(tuple(items), sum(f.area_mm2 for f in fragments))
+    numbers = np.array([len(f.objects) for f in fragments], np.float64)
+    areas = np.array([f.area_mm2 for f in fragments])
+    return FalseObjects(tuple(items), float(areas.sum()), _find_shape(numbers, areas))
+
+
+def _find_shape(numbers: Floats, areas: Floats) -> float:
+    """Unevenness of the number of false objects between fragments, by moments.
+
+    A negative binomial of mean m and shape s has the variance m + m^2 / s: s is the sum of m^2 over the sum of what the
+    squared deviations have beyond m. Infinite where they have nothing beyond, and with too few objects to tell.
+    """
+    if numbers.sum() < MIN_ERRORS:
+        return math.inf
+    mean = areas * numbers.sum() / areas.sum()
+    beyond = float(((numbers - mean) ** 2 - mean).sum())
+    return float((mean**2).sum()) / beyond if beyond > 0 else math.inf
 
 
 def _fit_false_positive(counts: Counts, base: ErrorModel | None) -> Rate:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 
 MIN_RATE = 1e-6
 """No rate is believed to be smaller: a million cells without an error say no more."""
@@ -82,6 +82,9 @@ class FalseObjects:
     items: tuple[FalseObject, ...]
     area_mm2: float
     """Tissue they were looked for on."""
+    shape: float = inf
+    """Of the gamma distribution of their number on a square millimeter between fragments: the smaller, the more uneven
+    (the number of a fragment is negative binomial); infinite where fragments do not differ."""
 
     @property
     def per_mm2(self) -> float:

@@ -158,6 +158,7 @@ def simulate_statistics(
     seed: int,
     *,
     clone_cells: int = 0,
+    is_rim_stained: bool = False,
     n_threads: int | None = None,
 ) -> Statistics:
     """Simulate cases of some fragments, homogeneous ones or with one negative clone each.
@@ -175,6 +176,8 @@ def simulate_statistics(
     clone_cells : int
         Size of a compact negative clone, somewhere in one of the fragments, in larger ones more often; 0 for none. Its
         cells are misread as overexpressing as often as the model says.
+    is_rim_stained : bool
+        Whether the clone's cells that touch others always read as overexpressing, as they do: they share walls.
     n_threads : int, optional
         See `simulate_null`.
 
@@ -186,7 +189,7 @@ def simulate_statistics(
     # every fragment has its own stream of chance, so that threads do not matter
     shared, *streams = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(len(nests) + 1))
     draws = draw_shared(model, n, shared)
-    where = _place_clones(nests, clone_cells, n, shared)
+    where = _place_clones(nests, clone_cells, n, shared, is_rim_stained=is_rim_stained)
     work = partial(_simulate_one, model=model, draws=draws)
     with ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
         parts = list(pool.map(work, nests, streams, where))
@@ -214,24 +217,46 @@ class _Placed:
 
     n_cells: int
     is_here: Bools
+    is_rim_stained: bool
 
 
-def _place_clones(nests: Sequence[Nest], clone_cells: int, n: int, rng: np.random.Generator) -> list[_Placed | None]:
+def _place_clones(
+    nests: Sequence[Nest], clone_cells: int, n: int, rng: np.random.Generator, *, is_rim_stained: bool
+) -> list[_Placed | None]:
     """Give each case's clone to a fragment, larger fragments more often."""
     if not clone_cells:
         return [None] * len(nests)
     sizes = np.array([len(nest) for nest in nests], float)
     chosen = rng.choice(len(nests), n, p=sizes / sizes.sum())
-    return [_Placed(clone_cells, chosen == i) for i in range(len(nests))]
+    return [_Placed(clone_cells, chosen == i, is_rim_stained) for i in range(len(nests))]
 
 
 def _add_clones(
     negative: Bools, nest: Nest, clone: _Placed, part: slice, false_positive: float, rng: np.random.Generator
 ) -> None:
-    """Make the cells of a clone negative, but for those that are misread as 2+ or 3+."""
+    """Make the cells of a clone negative, but for those that are read as 2+ or 3+.
+
+    On drawn slides 0 of 5 cells of a clone read as negative, 1 of 10, 6 of 20 and 30 of 50: as many as are linked to
+    cells of the clone alone. Those at its rim share walls with cells that overexpress HER2.
+    """
     for row in np.flatnonzero(clone.is_here[part]):
         cells = take_group(nest, int(rng.integers(len(nest))), clone.n_cells)
-        negative[row, cells] = rng.random(len(cells)) >= false_positive
+        inner = cells[is_inner(nest, cells)] if clone.is_rim_stained else cells
+        negative[row, cells] = False
+        negative[row, inner] = rng.random(len(inner)) >= false_positive
+
+
+def is_inner(nest: Nest, cells: NDArray[np.int64]) -> Bools:
+    """Tell which cells of a group are linked to no cell outside of it."""
+    member = np.zeros(len(nest), np.bool_)
+    member[cells] = True
+    first, second = nest.edges.T
+    is_crossed = member[first] != member[second]
+    at_rim = np.zeros(len(nest), np.bool_)
+    at_rim[first[is_crossed]] = True
+    at_rim[second[is_crossed]] = True
+    inner: Bools = ~at_rim[cells]
+    return inner
 
 
 def judge(null: NullCases, nests: Sequence[Nest] | None = None) -> Evidence:
@@ -299,7 +324,9 @@ def _power(null: NullCases, n_cells: int, hetero_p: float, n_threads: int | None
     """Share of simulated cases with such a clone that are called hetero."""
     params, seed = null.params, SEED + n_cells
     n = params.clone_replicates
-    seen = simulate_statistics(null.nests, null.model, n, seed, clone_cells=n_cells, n_threads=n_threads)
+    seen = simulate_statistics(
+        null.nests, null.model, n, seed, clone_cells=n_cells, is_rim_stained=True, n_threads=n_threads
+    )
     return float(np.mean(join_p(seen.p_values(null.statistics)) < hetero_p))
 
 

@@ -211,7 +211,9 @@ def _draw_field(nest: Nest, latent: float, n: int, rng: np.random.Generator) -> 
 def _add_objects(negative: Bools, nest: Nest, model: ErrorModel, per_mm2: _Floats, rng: np.random.Generator) -> None:
     """Make groups of neighbors negative: as many and as large as groups of other cells were called tumor."""
     sizes = np.array([item.n_cells for item in model.objects.items] or [DEFAULT_OBJECT])
-    for row in np.repeat(np.arange(len(per_mm2)), rng.poisson(per_mm2 * nest.area_mm2)):
+    shape = model.objects.shape
+    uneven = per_mm2 if np.isinf(shape) else per_mm2 * rng.gamma(shape, 1 / shape, len(per_mm2))
+    for row in np.repeat(np.arange(len(per_mm2)), rng.poisson(uneven * nest.area_mm2)):
         negative[row, take_group(nest, int(rng.integers(len(nest))), int(rng.choice(sizes)))] = True
 
 

@@ -16,12 +16,13 @@ from hetscore.scoring.evidence import (
     EvidenceParams,
     NullCases,
     find_detectable,
+    is_inner,
     join_p,
     judge,
     measure,
     simulate_null,
 )
-from hetscore.scoring.simulator import draw_shared, simulate
+from hetscore.scoring.simulator import draw_shared, simulate, take_group
 from tests.scoring.nests import make_errors, make_nest, with_clone
 
 QUICK = EvidenceParams(replicates=399, clone_replicates=99)
@@ -134,6 +135,12 @@ class TestDetectable:
         sizes = [d.n_cells or 0 for d in clean]
         assert sizes == sorted(sizes)
         assert sizes[1] < (clumped[1].n_cells or 0)
+
+    def test_the_rim_of_a_clone_shares_stained_walls(self) -> None:
+        """Of seven cells on a lattice one is inside: the rest touch cells that overexpress."""
+        nest = make_nest(400)
+        inner = [int(is_inner(nest, take_group(nest, 210, n)).sum()) for n in (1, 7, 400)]
+        assert inner == [0, 1, 400]
 
     def test_none_where_nothing_is_large_enough(self) -> None:
         """Where errors are as common as in a negative clone, no clone is found."""
