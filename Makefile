@@ -10,6 +10,7 @@ setup: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m hetscore.pipeline.warm_up
 	touch $@
 
 demo: setup  ## score the seven sample cases and compare with what is expected

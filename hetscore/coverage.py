@@ -13,18 +13,31 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.domain import Coverage, Fragment, Fragments, Tile, TissueMask
+from hetscore.domain import Coverage, Fragment, Fragments, TissueMask
 from hetscore.geometry import Box
 
 
-def mark_failed(fragments: Fragments, failed: Sequence[Tile]) -> tuple[Fragment, ...]:
-    """Note on each fragment how many of its tiles could not be read."""
-    shape, scale = fragments.labels.shape, fragments.downsample
-    touched = [set(np.unique(fragments.labels[_mask_of([tile.core], shape, scale)]).tolist()) for tile in failed]
+def mark_failed(fragments: Fragments, failed: Sequence[Box]) -> tuple[Fragment, ...]:
+    """Note on each fragment how many of its tiles could not be read; `failed` are their cores."""
+    touched = [find_touched(fragments, core) for core in failed]
     return tuple(replace(f, n_failed_tiles=sum(f.id in labels for labels in touched)) for f in fragments.items)
 
 
-def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Tile]) -> Coverage:
+def find_touched(fragments: Fragments, core: Box) -> set[int]:
+    """Find the numbers of the fragments that a core holds a part of."""
+    mask = _mask_of([core], fragments.labels.shape, fragments.downsample)
+    return {int(number) for number in np.unique(fragments.labels[mask]) if number > 0}
+
+
+def take_out(tissue: TissueMask, masks: Mapping[str, NDArray[np.bool_]]) -> TissueMask:
+    """Take masks out of the tissue and keep them apart, by reason; where several lie, the first has it."""
+    left, excluded = tissue.mask, dict(tissue.excluded)
+    for reason, mask in masks.items():
+        excluded[reason], left = mask & left, left & ~mask
+    return replace(tissue, mask=left, excluded=excluded)
+
+
+def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Box]) -> Coverage:
     """Where the tissue went: analyzed, excluded by reason, failed; they add up to the tissue.
 
     Parameters
@@ -33,8 +46,8 @@ def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[
         Tissue and what was taken out of it.
     fragments : Fragments
         The pieces that were analyzed.
-    failed : sequence of Tile
-        Tiles that could not be read; their cores are lost.
+    failed : sequence of Box
+        Cores of the tiles that could not be read: they are lost. Level-0 pixels.
 
     Returns
     -------
@@ -42,7 +55,7 @@ def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[
         In square millimeters.
     """
     in_fragment = fragments.labels > 0
-    lost = _mask_of([tile.core for tile in failed], in_fragment.shape, fragments.downsample) & in_fragment
+    lost = _mask_of(failed, in_fragment.shape, fragments.downsample) & in_fragment
     excluded: dict[str, float] = {reason: tissue.area_mm2(mask) for reason, mask in tissue.excluded.items()}
     excluded["dust-and-edges"] = tissue.area_mm2(tissue.mask & ~in_fragment)
     analysed, failed_mm2 = tissue.area_mm2(in_fragment & ~lost), tissue.area_mm2(lost)

@@ -6,21 +6,22 @@ be resolved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.domain import Cells, Fragments, join_cells
+from hetscore.domain import Cells, Fragments
+from hetscore.domain.cells import CellParts
 
 
-def merge_cells(parts: Sequence[Cells], fragments: Fragments) -> Cells:
+def merge_cells(parts: Iterable[Cells], fragments: Fragments) -> Cells:
     """Join the cells of all tiles and give each to its fragment.
 
     Parameters
     ----------
-    parts : sequence of Cells
-        In any order.
+    parts : iterable of Cells
+        In any order. From an iterator they are taken one by one and none is kept, which halves the memory.
     fragments : Fragments
         The map from place to fragment.
 
@@ -30,13 +31,14 @@ def merge_cells(parts: Sequence[Cells], fragments: Fragments) -> Cells:
         Sorted by fragment, then y, then x: the same whatever the tiles. What lies outside every fragment (on glass, in
         a gap, on excluded area) is left out: it is not part of the tissue to be judged.
     """
-    if not parts:
-        return join_cells(parts)
-    x, y = np.concatenate([part.x for part in parts]), np.concatenate([part.y for part in parts])
+    gathered = CellParts()
+    for part in parts:
+        gathered.add(part)
+    x, y = gathered.column("x"), gathered.column("y")
     fragment = find_fragment(x, y, fragments)
     order = np.lexsort((x, y, fragment))
     order = order[fragment[order] > 0]
-    return join_cells(parts, order).with_columns(fragment=fragment[order])
+    return gathered.join(order).with_columns(fragment=fragment[order])
 
 
 def find_fragment(x: NDArray[np.float64], y: NDArray[np.float64], fragments: Fragments) -> NDArray[np.int32]:

@@ -3,7 +3,7 @@
 Slides are drawn as outlines alone, with shapes of the phantoms (`hetscore.phantom.outline`), and what happens to them
 on the glass: pieces that touch, that are torn, that are cut again and again, control cores. Printed are the tables of
 docs/fragments.md, which are also the source of the constants of `FragmentParams`. With --phantoms NAME=FOLDER whole
-phantoms are counted too, with --cores FOLDER real tissue cores.
+phantoms are counted too; for real tissue see scripts/draw_fragments.py.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.config import load_settings
-from hetscore.domain import FragmentRole, Fragments, MppSource, TissueMask
+from hetscore.domain import FragmentRole, Fragments, TissueMask
 from hetscore.fragments import FragmentParams, find_fragments
 from hetscore.fragments.controls import measure_roundness
 from hetscore.fragments.levels import compare_shapes
@@ -34,7 +33,7 @@ from hetscore.phantom.noise import smooth_noise
 from hetscore.phantom.outline import draw_outline
 from hetscore.slides import open_slide
 from hetscore.stain import find_white
-from hetscore.tissue import find_tissue
+from hetscore.tissue import TissueParams, find_tissue
 
 Mask = NDArray[np.bool_]
 Drawn = NDArray[np.uint8]
@@ -248,17 +247,19 @@ def print_bridging(slides: Sequence[DrawnSlide], params: FragmentParams) -> None
 
 
 def print_shapes(rng: Rng, n: int, params: FragmentParams) -> None:
-    """Print how narrow necks, how alike sections and how round biopsies and cores are."""
+    """Print how likely necks, how alike sections and how round biopsies and cores are."""
     shapes = [draw_shape(rng) for _ in range(n)]
     torn = [tear(rng, shape) for shape in shapes]
     pushed = [push_together(rng, shapes[i], shapes[i + 1], rng.uniform(0, 2 * math.pi)) > 0 for i in range(0, n - 1, 2)]
-    ratios = {
-        name: np.array([neck.ratio if neck else 1.0 for neck in (find_neck(_seen(m), MPP, params) for m in masks)])
-        for name, masks in (("whole", shapes), ("torn", torn), ("touching", pushed))
-    }
-    print("\n| neck narrower than | whole | torn | touching |\n|---:|---:|---:|---:|")
-    for limit in (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9):
-        print(f"| {limit} | " + " | ".join(f"{(ratio < limit).mean():.3f}" for ratio in ratios.values()) + " |")
+    kinds = (("whole", shapes), ("torn", torn), ("touching", pushed))
+    necks = {name: [find_neck(_seen(mask), MPP, params) for mask in masks] for name, masks in kinds}
+    odds = {name: np.array([n.log_odds if n else -math.inf for n in found]) for name, found in necks.items()}
+    print("\n| log odds of the likeliest cut above | whole | torn | touching |\n|---:|---:|---:|---:|")
+    for least in (-3, -2, -1, 0, 1, 2, 3):
+        print(f"| {least} | " + " | ".join(f"{(found > least).mean():.3f}" for found in odds.values()) + " |")
+    cuts = {name: np.array([(-math.log(n.ratio), n.notch) for n in found if n]) for name, found in necks.items()}
+    fitted = fit_logistic(cuts["touching"], np.concatenate([cuts["whole"], cuts["torn"]]))
+    print(f"\nLogistic fit to these cuts: even at {math.exp(fitted[0] / fitted[1]):.2f}, slopes {fitted[1:].round(1)}")
     again = [cut_again(rng, shape) for shape in shapes]
     again = [tear(rng, shape) if rng.random() < TORN else shape for shape in again]
     gap_px = params.bridge_um / MPP
@@ -277,16 +278,16 @@ def _seen(mask: Mask) -> Mask:
     return _cropped(soften(np.pad(mask, 8)).astype(np.uint8)).astype(bool)
 
 
-def fit_logistic(same: NDArray[np.float64], others: NDArray[np.float64]) -> tuple[float, float]:
-    """Fit log odds to a similarity, either kind weighing the same, by Newton's method."""
+def fit_logistic(same: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Fit log odds to one measure or several, either kind weighing the same, by Newton's method; the constant first."""
     x = np.column_stack([np.ones(len(same) + len(others)), np.concatenate([same, others])])
     y = np.repeat([1.0, 0.0], [len(same), len(others)])
     weight = np.repeat([1 / len(same), 1 / len(others)], [len(same), len(others)])
-    fitted = np.zeros(2)
+    fitted = np.zeros(x.shape[1])
     for _ in range(30):
         p = 1 / (1 + np.exp(-x @ fitted))
         fitted += np.linalg.solve((x * (weight * p * (1 - p))[:, None]).T @ x, x.T @ (weight * (y - p)))
-    return float(fitted[0]), float(fitted[1])
+    return fitted
 
 
 def print_slides(slides: Sequence[DrawnSlide], params: FragmentParams) -> None:
@@ -321,16 +322,16 @@ def _print_row(name: str, results: Sequence[tuple[bool, tuple[str, ...]]]) -> No
     print(f"| {name} | {len(results)} | {right}{share} | {told} | {len(results) - right - told} | {doubted} |")
 
 
-def print_whole(paths: Sequence[Path], mpp: float | None) -> None:
-    """Print what is found on whole slides or cores, beside their truth where there is one."""
-    settings = load_settings()
+def print_whole(paths: Sequence[Path]) -> None:
+    """Print what is found on whole phantoms, beside their truth."""
+    params, tissue_params = FragmentParams(), TissueParams()
     print("\n| slide | sections (controls) | true | pieces | true | area, mm2 | range | flags |")
     print("|---|---|---|---|---|---|---|---|")
     for path in paths:
-        with open_slide(path, mpp=mpp, mpp_source=MppSource.COMMAND_LINE if mpp else None) as slide:
-            thumbnail = slide.thumbnail(settings.tissue.mpp)
-        tissue = find_tissue(thumbnail, find_white(thumbnail.rgb), {}, settings.tissue)
-        found = find_fragments(tissue, path.name, settings.fragments)
+        with open_slide(path) as slide:
+            thumbnail = slide.thumbnail(tissue_params.mpp)
+        tissue = find_tissue(thumbnail, find_white(thumbnail.rgb), {}, tissue_params)
+        found = find_fragments(tissue, path.name, params)
         samples = [item for item in found.items if item.role is FragmentRole.SAMPLE]
         sections, pieces = read_truth(path)
         area = " ".join(f"{item.area_mm2:.2f}" for item in samples[:4])
@@ -385,10 +386,9 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=250, help="how many are drawn for the constants")
     parser.add_argument("--picture", type=Path, help="where to draw three of the slides")
     parser.add_argument("--phantoms", type=Path, nargs="*", default=[], help="folders of whole phantoms")
-    parser.add_argument("--cores", type=Path, help="folder of tissue cores of 0.25 um/px")
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    params = load_settings().fragments
+    params = FragmentParams()
     if given.shapes:
         print_shapes(np.random.default_rng(given.seed + 1), given.shapes, params)
         print_bridging(list(_draw_all(given.seed + 1, given.slides // 4)), params)
@@ -397,9 +397,7 @@ def main() -> None:
         print_slides(slides, params)
     if given.picture:
         draw_picture([s for s in slides if s.n_sections < 16][:3], params, given.picture)
-    print_whole([path for folder in given.phantoms for path in sorted(folder.glob("*.tif"))], None)
-    if given.cores:
-        print_whole(sorted(given.cores.glob("*.jpg")), 0.25)
+    print_whole([path for folder in given.phantoms for path in sorted(folder.glob("*.tif"))])
 
 
 if __name__ == "__main__":

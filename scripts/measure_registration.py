@@ -26,6 +26,7 @@ from hetscore.phantom import make_cases, write_case
 from hetscore.pictures import take_companion, take_picture
 from hetscore.pipeline.companion import find_section
 from hetscore.registration import RegistrationParams, register
+from hetscore.registration.registering import lower_bound
 from hetscore.slides import open_slide
 from hetscore.stain import Stain
 
@@ -117,19 +118,24 @@ def measure_all(pairs: Sequence[tuple[str, Path]], settings: Settings) -> Iterat
 
 def print_tables(rows: Sequence[Row], seconds: Sequence[float]) -> None:
     """Print what came out, a line a preset."""
-    print("| pairs | fragments | refused | true error, um | 90 % | estimated, um | 90 % | least agreement |")
+    print("| pairs | fragments | refused | true error, um | 90 % | estimated, um | 90 % | least bound |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name in dict.fromkeys(row.preset for row in rows):
         print_line(name, [row for row in rows if row.is_own and row.preset == name])
     print_line("all", [row for row in rows if row.is_own])
     strangers = [row for row in rows if not row.is_own]
     refused = [row for row in strangers if row.match.is_refused]
-    most = max((row.match.agreement for row in strangers), default=0.0)
-    print(f"unrelated: {len(strangers)} fragments, {len(refused)} refused, most agreement {most:.2f}")
+    most = max(map(agreement_bound, strangers), default=0.0)
+    print(f"unrelated: {len(strangers)} fragments, {len(refused)} refused, highest bound {most:.2f}")
     for row in rows:
         if row.is_own and row.match.is_refused:
             print(f"refused: {row.preset}, fragment {row.match.fragment}: {row.match.reason}; truly {row.true_um} um")
     print(f"seconds a pair: median {np.median(seconds):.1f}, most {max(seconds):.1f}")
+
+
+def agreement_bound(row: Row) -> float:
+    """Bound the agreement from below, as `RegistrationParams.min_agreement` is compared with."""
+    return lower_bound(row.match.agreement, row.match.n_blocks) if row.match.n_blocks else 0.0
 
 
 def print_line(name: str, rows: Sequence[Row]) -> None:
@@ -144,7 +150,7 @@ def print_line(name: str, rows: Sequence[Row]) -> None:
     texts = [f"{np.median(np.array(column, float)):.1f}" if column else "-" for column in columns]
     spread = np.array(columns[0], float)
     texts[0] += f" ({spread.min():.1f}-{spread.max():.1f})" if kept else ""
-    least = min((row.match.agreement for row in kept), default=0.0)
+    least = min(map(agreement_bound, kept), default=0.0)
     print(f"| {name} | {len(rows)} | {len(rows) - len(kept)} | {' | '.join(texts)} | {least:.2f} |")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hetscore.coverage import mark_failed, measure_coverage
-from hetscore.domain import Fragment, Fragments, Tile, TissueMask
+from hetscore.coverage import mark_failed, measure_coverage, take_out
+from hetscore.domain import Fragment, Fragments, TissueMask
 from hetscore.geometry import Box
 
 SLIDE = Path("slide.tif").name
@@ -29,11 +30,6 @@ def tissue() -> TissueMask:
     return TissueMask(LABELS > 0, 10, 1000.0, {"opaque-particles": out, "pen": np.zeros_like(out)})
 
 
-def tile(x: int, y: int, width: int, height: int) -> Tile:
-    """Make a tile that owns a box."""
-    return Tile(0, Box(0, 0, 60, 40), Box(x, y, width, height), 1, 0.25)
-
-
 def test_all_was_analyzed() -> None:
     """Nothing failed: 10 mm2 of fragments, and 2 taken out for the one reason that took any."""
     found = measure_coverage(tissue(), fragments(), [])
@@ -44,7 +40,7 @@ def test_all_was_analyzed() -> None:
 
 def test_a_lost_tile_is_lost_tissue() -> None:
     """A core over the right half of fragment 1 and the glass beside it takes 2 mm2; two over one place take it once."""
-    lost = tile(10, 0, 20, 40)
+    lost = Box(10, 0, 20, 40)
     found = measure_coverage(tissue(), fragments(), [lost, lost])
     assert (found.analysed_mm2, found.failed_mm2) == pytest.approx((8.0, 2.0))
     assert found.tissue_mm2 == pytest.approx(12.0)
@@ -52,5 +48,18 @@ def test_a_lost_tile_is_lost_tissue() -> None:
 
 def test_each_fragment_knows_its_lost_tiles() -> None:
     """A tile over both counts for both, one over glass for none."""
-    marked = mark_failed(fragments(), [tile(10, 0, 30, 10), tile(40, 10, 20, 10), tile(0, 30, 60, 10)])
+    marked = mark_failed(fragments(), [Box(10, 0, 30, 10), Box(40, 10, 20, 10), Box(0, 30, 60, 10)])
     assert [f.n_failed_tiles for f in marked] == [1, 2]
+
+
+def test_what_is_taken_out_later() -> None:
+    """A mask takes only tissue, of two the first has what both hold, and the whole stays the same."""
+    row = np.zeros(LABELS.shape, bool)
+    row[0] = True
+    taken = take_out(tissue(), {"annotated": row, "not-read": row | np.eye(4, 6, dtype=bool)})
+    left = replace(fragments(), labels=np.where(taken.mask, LABELS, 0))
+
+    found = measure_coverage(taken, left, [])
+
+    assert found.excluded_mm2 == pytest.approx({"opaque-particles": 2.0, "annotated": 5.0, "not-read": 1.0})
+    assert (found.analysed_mm2, found.tissue_mm2) == pytest.approx((4.0, 12.0))

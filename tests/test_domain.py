@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from hetscore.domain import (
     empty_cells,
     join_cells,
 )
+from hetscore.domain.cells import CellParts
 from tests.scoring.builders import make_cells
 
 corner_counts = st.lists(st.integers(0, 5), max_size=8)
@@ -92,6 +95,29 @@ class TestJoin:
         n = sum(len(part) for part in cells)
         order = np.array(data.draw(st.lists(st.integers(0, n - 1), max_size=8)) if n else [], np.int64)
         _assert_same(join_cells(cells, order), join_cells(cells).take(order))
+
+
+class TestCellParts:
+    """Cells that are gathered before they are joined."""
+
+    def test_a_column_can_be_asked_for_before_joining(self) -> None:
+        """In the order in which the parts came."""
+        parts = CellParts()
+        for part in (_ragged([3, 4]), _ragged([2], start=10)):
+            parts.add(part)
+        assert parts.column("x").tolist() == [0.0, 1.0, 10.0]
+        assert len(parts.join()) == 3
+
+    def test_joining_lets_go_of_what_was_joined(self) -> None:
+        """No part's column outlives the joining: memory holds the cells once."""
+        parts, part = CellParts(), _ragged([3, 4])
+        column = weakref.ref(part.outline_xy)
+        parts.add(part)
+        del part
+        assert column() is not None
+        cells = parts.join(np.array([1, 0], np.int64))
+        assert column() is None
+        assert cells.x.tolist() == [1.0, 0.0]
 
 
 class TestCells:

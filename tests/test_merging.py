@@ -54,6 +54,11 @@ class TestMergeCells:
             cells = merge_cells(parts, FRAGMENTS)
             assert len(cells) == 0
 
+    def test_parts_may_come_one_by_one(self) -> None:
+        """From an iterator, of which none is kept."""
+        cells = merge_cells(iter([_cells((35, 5)), _cells((3, 2))]), FRAGMENTS)
+        assert _places(cells) == [(3, 2), (35, 5)]
+
     @given(places, st.randoms(use_true_random=False), st.integers(1, 5))
     def test_neither_the_order_of_tiles_nor_their_number_matters(
         self, points: list[tuple[float, float]], shuffle: random.Random, n_tiles: int

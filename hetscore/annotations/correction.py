@@ -61,6 +61,8 @@ def correct_fragments(
         Without regions the fragments as found.
     """
     numbered = _number_from(found, first_id)
+    if not regions:
+        return Correction(numbered, np.zeros_like(tissue))
     drawn = {kind: [region for region in regions if region.kind is kind] for kind in RegionKind}
     min_px = min_area_mm2 / (found.mpp / 1000) ** 2
     redrawn, numbers = _redraw(numbered, tissue, drawn[RegionKind.FRAGMENT], min_px)
@@ -80,6 +82,8 @@ def correct_fragments(
 def _number_from(found: Fragments, first_id: int) -> Fragments:
     """Give the fragments other numbers, from the first one on."""
     shift = first_id - 1
+    if not shift:
+        return found
     items = tuple(
         replace(f, id=f.id + shift, section_of=None if f.section_of is None else f.section_of + shift)
         for f in found.items
@@ -98,7 +102,7 @@ def _redraw(
     """Draw fragments anew, and say which one each region became; what is drawn as it was found changes nothing."""
     known = [_find_same(region, found.items) for region in regions]
     new = [region for region, number in zip(regions, known, strict=True) if number is None]
-    masks = [_mask(region, found) for region in new]
+    masks = (_mask(region, found) for region in new)  # one at a time: each is as large as the thumbnail
     redrawn = redraw(found, tissue, masks, [_read_name(region)[0] for region in new], min_px)
     following = iter(redrawn.numbers)
     return redrawn.fragments, tuple(next(following) if number is None else number for number in known)
@@ -181,20 +185,23 @@ def _take_out(
     fragments: Fragments, tissue: Mask, regions: Sequence[Region], min_px: float
 ) -> tuple[Fragments, Mask, int]:
     """Take excluded tissue out; a piece of which less than a fragment is left is excluded with it."""
-    under = [_mask(region, fragments) & tissue for region in regions]
-    is_excluded = np.logical_or.reduce(under) if under else np.zeros_like(tissue)
+    is_excluded, n_idle = np.zeros_like(tissue), 0
+    for region in regions:
+        under = _mask(region, fragments) & tissue
+        is_excluded |= under
+        n_idle += not under.any()
     labels, items = np.where(is_excluded, 0, fragments.labels), []
     lost = set(np.unique(fragments.labels[is_excluded]).tolist())
     for item in fragments.items:
         if item.id in lost:
             rest = labels == item.id
-            is_gone = np.count_nonzero(rest) < min_px
+            is_gone = bool(np.count_nonzero(rest) < min_px)
             if is_gone:
                 is_excluded, labels = is_excluded | rest, np.where(rest, 0, labels)
             item = _shrink(item, labels, fragments.mpp, is_gone=is_gone)
         items.append(item)
     taken = replace(fragments, items=tuple(items), labels=labels.astype(np.int32))
-    return taken, is_excluded, sum(not mask.any() for mask in under)
+    return taken, is_excluded, n_idle
 
 
 def _shrink(item: Fragment, labels: NDArray[np.int32], mpp: float, *, is_gone: bool) -> Fragment:

@@ -34,11 +34,16 @@ def draw_mask(shape: Any, size: tuple[int, int], downsample: int) -> Mask:  # no
     Along the middle of each row of pixels the rings are crossed from outside to inside and back; a pixel is inside
     where an odd number of crossings lies to its left. Regions that share a border share no pixel and leave none out.
     """
-    x, y = _cross_rows(shape, size[0], downsample)
+    mask = np.zeros(size, bool)
+    x, rows = _cross_rows(shape, size[0], downsample)
     columns = np.clip(np.ceil(x / downsample - 0.5), 0, size[1]).astype(np.int64)
-    turns = np.zeros((size[0], size[1] + 1), np.uint8)
-    np.bitwise_xor.at(turns, (y, columns), 1)
-    mask: Mask = np.bitwise_xor.accumulate(turns, axis=1)[:, :-1].astype(bool)
+    if not len(rows):
+        return mask
+    top, left = rows.min(), columns.min()  # most regions are small against the slide
+    turns = np.zeros((rows.max() - top + 1, columns.max() - left + 1), np.uint8)
+    np.bitwise_xor.at(turns, (rows - top, columns - left), 1)
+    inside = np.bitwise_xor.accumulate(turns, axis=1)[:, :-1].astype(bool)
+    mask[top : top + len(inside), left : left + inside.shape[1]] = inside
     return mask
 
 

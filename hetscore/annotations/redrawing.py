@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -26,7 +26,7 @@ class Redrawn:
 
 
 def redraw(
-    found: Fragments, tissue: Mask, masks: Sequence[Mask], wanted: Sequence[int | None], min_px: float
+    found: Fragments, tissue: Mask, masks: Iterable[Mask], wanted: Sequence[int | None], min_px: float
 ) -> Redrawn:
     """Make a fragment of the tissue under each mask.
 
@@ -36,10 +36,10 @@ def redraw(
         As they are.
     tissue : ndarray of bool
         All tissue to be judged.
-    masks : sequence of ndarray of bool
+    masks : iterable of ndarray of bool
         As drawn; where two overlap the first one has the tissue.
     wanted : sequence of int or None
-        Number that each asks for; it is given if the fragment of that number lies under the mask.
+        Number that each mask asks for; it is given if the fragment of that number lies under the mask.
     min_px : float
         What a mask leaves of a fragment and is smaller than this goes with the mask that took most of it.
 
@@ -53,10 +53,10 @@ def redraw(
     A mask without a wish takes the number of a fragment that it took whole, of several the one it has most of; others
     are numbered on. What is left of a fragment keeps its number unless a mask asked for it.
     """
-    if not masks:
+    if not wanted:
         return Redrawn(found, ())
     owner = _claim(found.labels, tissue, masks, min_px)
-    took = _count_taken(found, owner, len(masks))
+    took = _count_taken(found, owner, len(wanted))
     numbers, rest_of = _give_numbers(found, owner, took, wanted)
     lookup = np.arange(int(found.labels.max(initial=0)) + 1)
     for old, new in rest_of.items():
@@ -71,7 +71,7 @@ def redraw(
     return Redrawn(replace(found, items=tuple(sorted(items, key=lambda f: f.id)), labels=labels), tuple(numbers))
 
 
-def _claim(labels: Labels, tissue: Mask, masks: Sequence[Mask], min_px: float) -> Labels:
+def _claim(labels: Labels, tissue: Mask, masks: Iterable[Mask], min_px: float) -> Labels:
     """Say which mask has each pixel, numbered from 1, slivers of what they cut included; 0 for none."""
     owner = np.zeros(labels.shape, np.int32)
     for number, mask in enumerate(masks, start=1):

@@ -12,22 +12,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hetscore.annotations import read_annotations
 from hetscore.batch.columns import ISH_COLUMNS, choice, make_ish, read_case_id, read_number
 from hetscore.batch.table import Column, Faults, Row, check_spelling, group_rows, read_rows, shared_values
 from hetscore.domain import CaseInput, MppSource, SlideInput, SlideRole
+from hetscore.errors import UsageError
 from hetscore.slides import PLAUSIBLE_MPP, SUPPORTED_SUFFIXES, dicom_series
 
 TABLE_NAME = "cases.csv"
 """A folder that holds this file is read through it."""
 
 
-def find_cases(paths: Sequence[Path]) -> tuple[CaseInput, ...]:
+def find_cases(paths: Sequence[Path], *, need_slides: bool = True) -> tuple[CaseInput, ...]:
     """Find the cases that the user's paths name.
 
     Parameters
     ----------
     paths : sequence of Path
         Each a slide, a folder (read through its ``cases.csv``, else every slide in it is a case), or a table (.csv).
+    need_slides : bool, optional
+        Whether the slides that a table names must be at hand; re-scoring reads none.
 
     Returns
     -------
@@ -37,26 +41,29 @@ def find_cases(paths: Sequence[Path]) -> tuple[CaseInput, ...]:
     Raises
     ------
     UsageError
-        With one line for each fault: a path, table or listed file that does not exist, an empty table or folder, an
-        unknown or missing column, a cell that cannot be read, rows of a case that disagree, a case without a HER2 slide
-        or with two slides of one file name, a slide named twice, a case id that is used twice or cannot name a folder.
+        With one line for each fault: a path, table or listed file that does not exist, a file of annotations that
+        cannot be read, an empty table or folder, an unknown or missing column, a cell that cannot be read, rows of a
+        case that disagree, a case without a HER2 slide or with two slides of one file name, a slide named twice, a case
+        id that is used twice or cannot name a folder.
     """
     faults = Faults()
-    cases = tuple(case for path in paths for case in _cases_of(path, faults))
+    cases = tuple(case for path in paths for case in _cases_of(path, faults, need_slides=need_slides))
     _check_unique(cases, faults)
     faults.raise_any()
     return cases
 
 
-def _cases_of(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
+def _cases_of(path: Path, faults: Faults, *, need_slides: bool) -> tuple[CaseInput, ...]:
     if _is_kind(path, Path.is_dir):
         table = path / TABLE_NAME
-        return _read_table(table, faults) if table.is_file() else _scan_folder(path, faults)
+        if table.is_file():
+            return _read_table(table, faults, need_slides=need_slides)
+        return _scan_folder(path, faults)
     if not _is_kind(path, Path.is_file):
         faults.add(str(path), "no such file or folder; expected a slide, a folder of slides or a cases table")
         return ()
     if path.suffix.lower() == ".csv":
-        return _read_table(path, faults)
+        return _read_table(path, faults, need_slides=need_slides)
     return (_case_of_slide(path),)
 
 
@@ -112,21 +119,36 @@ def _check_unique(cases: Sequence[CaseInput], faults: Faults) -> None:
             faults.add(str(path), f"named {count} times; expected each slide once. Remove the repeated rows or paths.")
 
 
-def _read_table(path: Path, faults: Faults) -> tuple[CaseInput, ...]:
+def _read_table(path: Path, faults: Faults, *, need_slides: bool) -> tuple[CaseInput, ...]:
     """Read a cases table; on a fault the cases are incomplete and the fault is noted."""
-    rows = read_rows(path, COLUMNS, faults, one_row="slide", finish=lambda row: _find_files(path, row, faults))
+
+    def finish(row: Row) -> Row:
+        return _find_files(path, row, faults, need_slides=need_slides)
+
+    rows = read_rows(path, COLUMNS, faults, one_row="slide", finish=finish)
     named = check_spelling(rows, "case_id", "case", faults)
     by_case = group_rows([row for row in named if "slide" in row.values], "case_id")
     return tuple(_make_case(case_id, members, faults) for (case_id,), members in by_case.items())
 
 
-def _find_files(path: Path, row: Row, faults: Faults) -> Row:
-    """Resolve the files of a row against the table's folder."""
+def _find_files(path: Path, row: Row, faults: Faults, *, need_slides: bool) -> Row:
+    """Resolve the files of a row against the table's folder; annotations are read, so that no fault shows up late."""
     files = {name: path.parent / row.values[name] for name in ("slide", "annotations") if name in row.values}
     for name, file in files.items():
         if not _is_kind(file, Path.is_file):
-            faults.add(row.where, f"{name} {file} is not a file; expected a path relative to the table")
+            if need_slides or name != "slide":
+                faults.add(row.where, f"{name} {file} is not a file; expected a path relative to the table")
+        elif name == "annotations":
+            _check_annotations(file, row.where, faults)
     return replace(row, values={**row.values, **files})
+
+
+def _check_annotations(file: Path, where: str, faults: Faults) -> None:
+    try:
+        read_annotations(file)
+    except UsageError as error:
+        for line in str(error).splitlines():
+            faults.add(where, f"annotations {line}")
 
 
 def _make_case(case_id: str, rows: Sequence[Row], faults: Faults) -> CaseInput:
@@ -192,7 +214,7 @@ COLUMNS = (
     Column("organ", choice("gastric", "breast"), "gastric or breast.", is_of_case=True),
     Column("timepoint", choice("baseline", "post"), "baseline or post.", is_of_case=True),
     *ISH_COLUMNS,
-    Column("annotations", Path, "GeoJSON from QuPath, relative to the table."),
+    Column("annotations", Path, "GeoJSON from QuPath, relative to the table; docs/annotations.md."),
     Column("level_group", str, "Slides of one group are levels of the same fragments."),
 )
 """The cases table, one row a slide: every column it may have. To add one, add a row here and use it in `_make_case`."""

@@ -48,11 +48,19 @@ class Outcome:
         return not self.failures
 
 
+Scorer = Callable[[CaseInput], ScoredCase]
+"""Scores one case."""
 CaseDone = Callable[[CaseInput, ScoredCase | None], None]
 """Called after each case."""
 
 
-def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = lambda _case, _scored: None) -> Outcome:
+def run_cases(
+    cases: Sequence[CaseInput],
+    out: Path,
+    run: Run,
+    done: CaseDone = lambda _case, _scored: None,
+    score: Scorer | None = None,
+) -> Outcome:
     """Score cases one after another and write their results.
 
     Parameters
@@ -65,6 +73,8 @@ def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = 
         Settings, model and workers.
     done : callable, optional
         Called after each case.
+    score : callable, optional
+        Scores a case in place of `score_case`, as where its cells were found long ago.
 
     Returns
     -------
@@ -88,7 +98,8 @@ def run_cases(cases: Sequence[CaseInput], out: Path, run: Run, done: CaseDone = 
         _write_state(out, cases, run, outcome, started)
         try:
             for case in cases:
-                done(case, _run_case(case, out, run, outcome, log.bind(case_id=case.case_id)))
+                bound = log.bind(case_id=case.case_id)
+                done(case, _run_case(case, out, score or _make_scorer(run, bound), outcome, bound))
                 outcome.n_done += 1
                 _write_state(out, cases, run, outcome, started)
         finally:
@@ -165,11 +176,17 @@ def _open_log(file: TextIO) -> Any:  # noqa: ANN401 - structlog's loggers are bu
     )
 
 
-def _run_case(case: CaseInput, out: Path, run: Run, outcome: Outcome, log: Any) -> ScoredCase | None:  # noqa: ANN401
+def _run_case(
+    case: CaseInput,
+    out: Path,
+    score: Scorer,
+    outcome: Outcome,
+    log: Any,  # noqa: ANN401
+) -> ScoredCase | None:
     """Score and write one case; whatever fails becomes a row of `outcome.failures`."""
     log.info("case started", slides=[str(slide.path) for slide in case.slides])
     try:
-        scored = score_case(case, _logging(run, log))
+        scored = score(case)
         reports = _write(scored, out / "cases" / case.case_id)
     except HetscoreError as error:
         log.error("case failed", reason=str(error))
@@ -193,6 +210,10 @@ def _run_case(case: CaseInput, out: Path, run: Run, outcome: Outcome, log: Any) 
         outcome.sha256 |= {slide.info.path: slide.sha256 for slide in scored.result.slides}
         log.info("case scored", label=scored.result.score.label.value, reason=scored.result.score.reason)
     return scored
+
+
+def _make_scorer(run: Run, log: Any) -> Scorer:  # noqa: ANN401
+    return lambda case: score_case(case, _logging(run, log))
 
 
 def _logging(run: Run, log: Any) -> Run:  # noqa: ANN401
@@ -262,6 +283,7 @@ def _describe_case(case: CaseInput, sha256: Mapping[Path, str]) -> dict[str, Any
         "organ": case.organ,
         "timepoint": case.timepoint,
         "ish": asdict(case.ish),
+        "answers": [asdict(answer) for answer in case.answers],
         "slides": [_describe_slide(slide, sha256.get(slide.path)) for slide in case.slides],
     }
 

@@ -19,6 +19,7 @@ from hetscore.cli.evaluate import evaluate
 from hetscore.cli.info import info
 from hetscore.cli.phantom import phantom
 from hetscore.cli.report import report
+from hetscore.cli.rescore import rescore
 from hetscore.cli.rules import rules
 from hetscore.cli.score import score
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(score)
+app.command()(rescore)
 app.command()(info)
 app.command()(report)
 app.command()(phantom)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hetscore.cli.calibrate_errors import calibrate_errors
+
 if TYPE_CHECKING:
     from hetscore.intensity import IntensityCalibration
 
 calibrate = typer.Typer(
     name="calibrate",
-    help="Calibrate a site: what its control tissue tells of its stain.",
+    help="Calibrate a site: what its control tissue tells of its stain, and of the errors of the reading.",
     no_args_is_help=True,
 )
+calibrate.command("errors")(calibrate_errors)
 
 
 @calibrate.command("intensity")
@@ -40,10 +43,11 @@ def calibrate_intensity(
     from dataclasses import replace
 
     from hetscore.batch.controls import measure_controls, read_controls
+    from hetscore.cli.output import check_name, check_out
     from hetscore.cli.progress import show_progress
     from hetscore.config import find_measuring, load_model, load_settings
     from hetscore.domain import MppSource
-    from hetscore.intensity import fit_intensity, write_calibration
+    from hetscore.intensity import fit_intensity, is_calibration, write_calibration
     from hetscore.pipeline import Run
     from hetscore.slides.resolution import check_given_mpp
 
@@ -51,9 +55,10 @@ def calibrate_intensity(
     network, torchscript = {"device": device, "flips": flips}, {"device": device}
     given = load_settings(config, mpp=mpp, model=model, network=network, torchscript=torchscript)
     settings = replace(given, calibration=None)  # controls are measured as they are
-    _check_name(name or out.stem)
+    check_name(name or out.stem)
     slides = read_controls(controls)
-    _check_out(out, (controls, *([config] if config else []), *(control.slide.path for control in slides)))
+    inputs = (controls, *([config] if config else []), *(control.slide.path for control in slides))
+    check_out(out, inputs, "calibration", is_calibration)
     with show_progress("controls", len(slides)) as (progress, done):
         run = Run(settings, load_model(settings.model, settings), workers or len(os.sched_getaffinity(0)), progress)
         measured = measure_controls(slides, run, lambda c: done(f"{c.name}: {c.n_cells} tumor cells"))
@@ -62,32 +67,6 @@ def calibrate_intensity(
     _print_calibration(calibration, out)
     if calibration.is_failed:
         raise typer.Exit(1)
-
-
-def _check_name(name: str) -> None:
-    """Refuse a name that a result could not show."""
-    from hetscore.errors import UsageError
-
-    if not name.strip() or not name.isprintable():
-        raise UsageError(f"--id {name!r}: nothing to be seen or not printable; expected a name. Choose another --id.")
-
-
-def _check_out(out: Path, inputs: tuple[Path, ...]) -> None:
-    """Refuse, before anything is measured, a file that could not be written, that is read, or that would be lost."""
-    import os
-
-    from hetscore.errors import UsageError
-    from hetscore.intensity import is_calibration
-
-    folder = out.resolve().parent
-    if (out.exists() and not out.is_file()) or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise UsageError(f"--out {out}: not a file in a writable folder; expected one. Choose another --out.")
-    for given in inputs:
-        if out.exists() and given.exists() and out.samefile(given):
-            raise UsageError(f"--out {out}: is {given}, which is read; expected another file. Choose another --out.")
-    if out.exists() and not is_calibration(out):
-        said = f"--out {out}: exists and is no calibration; expected a new file or an older calibration"
-        raise UsageError(f"{said}. Choose another --out.")
 
 
 _COLUMNS = ("control", "score", "cells", "median OD", "after scaling", "expected", "verdict")

@@ -75,11 +75,11 @@ def score(
     with show_progress("cases", len(cases)) as (progress, done):
         run = with_errors(Run(settings, loaded, n_workers, progress, site))
         try:
-            outcome = run_cases(cases, out, run, lambda case, scored: done(_describe(case, scored)))
+            outcome = run_cases(cases, out, run, lambda case, scored: done(describe_case(case, scored)))
         except KeyboardInterrupt:
             typer.echo(f"interrupted: what was scored stands in {out / 'cases.csv'}", err=True)
             raise typer.Exit(130) from None
-    _print_outcome(outcome, out)
+    print_outcome(outcome, out)
     if not outcome.is_complete:
         raise typer.Exit(1)
 
@@ -92,7 +92,8 @@ def _tell_problems(site: IntensityCalibration | None) -> None:
             typer.echo(f"failed {problem}", err=True)
 
 
-def _describe(case: CaseInput, scored: ScoredCase | None) -> str:
+def describe_case(case: CaseInput, scored: ScoredCase | None) -> str:
+    """Say in a line what came of a case."""
     label = scored.result.score.label if scored and scored.result else "failed"
     return f"{case.case_id}: {label}"
 
@@ -102,7 +103,7 @@ _PIPE_WIDTH = 160
 """Columns of the table where there is no terminal to fit it to."""
 
 
-def _print_outcome(outcome: Outcome, out: Path) -> None:
+def print_outcome(outcome: Outcome, out: Path) -> None:
     """Print the table of labels, where the reports are, and what failed."""
     from rich import box
     from rich.console import Console

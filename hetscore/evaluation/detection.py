@@ -188,7 +188,7 @@ def compare_cells(found: FoundSlide, truth: SlideTruth, radius_um: float = MATCH
     partner[j] = i
     lonely = np.ones(len(found), bool)
     lonely[i] = False
-    is_false, is_excused = _judge_lonely(found, truth, lonely, radius)
+    is_false, is_excused = judge_lonely(found, truth, lonely, radius)
     return Comparison(
         **_columns(found, truth, partner),
         n_false=int(np.count_nonzero(is_false)),
@@ -219,7 +219,7 @@ def _columns(found: FoundSlide, truth: SlideTruth, partner: Ints) -> dict[str, A
     }
 
 
-def _judge_lonely(
+def judge_lonely(
     found: FoundSlide, truth: SlideTruth, lonely: NDArray[np.bool_], radius: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell which finds without a partner are false and which are excused; outside what was read they are neither."""

@@ -5,6 +5,7 @@ What a report shows beside that is not read here. Positions stay in level-0 pixe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ class FoundFragment:
     id: int
     score: Her2Score | None
     """None where it could not be scored, as without tumor."""
+    area_mm2: float = math.nan
+    """Not known in results of old versions."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,8 @@ def _read_fragments(path: Path) -> dict[str, tuple[FoundFragment, ...]]:
         if row["role"] != FragmentRole.SAMPLE:
             continue
         try:
-            fragment = FoundFragment(int(row["fragment"]), SCORES[row["score"]] if row["score"] else None)
+            score = SCORES[row["score"]] if row["score"] else None
+            fragment = FoundFragment(int(row["fragment"]), score, float(row.get("area_mm2") or math.nan))
         except (KeyError, ValueError) as error:
             raise UsageError(f"{path}: {error}; expected a fragment's number and score. {REMEDY}") from None
         found[row["slide"]] = (*found.get(row["slide"], ()), fragment)

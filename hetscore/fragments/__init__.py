@@ -5,8 +5,9 @@ edges are dropped and counted; control cores are set apart; serial sections of o
 the count, the levels and the controls is told, none is guessed away.
 """
 
+from hetscore.fragments.across import Joined, SlideFragments, match_across_slides
 from hetscore.fragments.finding import find_fragments
 from hetscore.fragments.order import reading_order
 from hetscore.fragments.params import FragmentParams
 
-__all__ = ["FragmentParams", "find_fragments", "reading_order"]
+__all__ = ["FragmentParams", "Joined", "SlideFragments", "find_fragments", "match_across_slides", "reading_order"]

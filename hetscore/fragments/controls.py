@@ -44,22 +44,39 @@ def find_controls(boxes: Sequence[Box], masks: Sequence[Mask], mpp: float, param
     Returns
     -------
     Controls
-        A core is round, of a punch's size, and lies beside, above or below all that is not round. Where the others are
-        few, or one of them is nearly round too, as on a slide of tissue cores, none is a control and the doubt is told.
+        A core is round, of a punch's size, and lies beside, above or below all that is not round. How much is asked of
+        the others depends on how round it is, see `_weigh_exception`.
     """
     roundness = [measure_roundness(mask) if _is_core_sized(mask, mpp, params) else 0.0 for mask in masks]
     is_round = [value >= params.core_roundness for value in roundness]
     biopsies = [box for box, core in zip(boxes, is_round, strict=True) if not core]
     is_apart = [_is_apart(box, [other for other in biopsies if other is not box]) for box in boxes]
-    is_control = [core and apart for core, apart in zip(is_round, is_apart, strict=True)]
-    samples = [value for value, control in zip(roundness, is_control, strict=True) if not control]
-    if len(samples) < params.core_samples or max(samples) >= params.core_others:
-        is_control = [False] * len(boxes)
+    is_core = [core and apart for core, apart in zip(is_round, is_apart, strict=True)]
+    cores = [value for value, core in zip(roundness, is_core, strict=True) if core]
+    others = [value for value, core in zip(roundness, is_core, strict=True) if not core]
+    likely, plain = _weigh_exception(cores, others, params)
+    is_control = [core and likely for core in is_core]
     doubts = [
-        (core or (value >= params.core_doubt and apart)) and not control
+        (core or (value >= params.core_doubt and apart)) and not (control and plain)
         for core, value, apart, control in zip(is_round, roundness, is_apart, is_control, strict=True)
     ]
     return Controls(tuple(is_control), is_unclear=len(boxes) > 1 and any(doubts))
+
+
+def _weigh_exception(cores: Sequence[float], others: Sequence[float], params: FragmentParams) -> tuple[bool, bool]:
+    """Tell by roundness whether cores are likely the exception on a slide, and whether that is plain.
+
+    Whole tissue cores laid side by side are the specimen, though one of them be rounder than the rest: cores that are
+    no rounder than those are controls only where nothing else is nearly round. Rounder ones are, where most others are
+    not; it is plain where those are several and few of them are nearly round.
+    """
+    if not cores or not others:
+        return False, False
+    n_roundish = sum(value >= params.core_others for value in others)
+    is_few = len(others) < params.core_samples
+    if min(cores) < params.core_sure:
+        return not n_roundish and not is_few, True
+    return 2 * n_roundish < len(others), 4 * n_roundish <= len(others) and not is_few
 
 
 def measure_roundness(mask: Mask) -> float:

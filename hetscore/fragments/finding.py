@@ -14,11 +14,11 @@ import numpy as np
 from hetscore.domain import Fragment, FragmentRole, Fragments, Split, TissueMask
 from hetscore.fragments.controls import find_controls
 from hetscore.fragments.levels import Levels, match_levels
-from hetscore.fragments.necks import Neck
+from hetscore.fragments.necks import Neck, find_neck
 from hetscore.fragments.order import reading_order
 from hetscore.fragments.params import FragmentParams
 from hetscore.fragments.pieces import Labels, Mask, Piece, fill_clefts, find_pieces
-from hetscore.fragments.splitting import Part, split_touching
+from hetscore.fragments.splitting import Part, settle_necks, split_touching
 from hetscore.geometry import Box
 
 
@@ -41,10 +41,11 @@ def find_fragments(tissue: TissueMask, slide: str, params: FragmentParams, first
     Fragments
         In reading order (see `reading_order`), control cores after all others; `dropped` counts "dust" and "edge"
         pieces. `flags` holds "count-unclear" where `count_range` is more than one number, "levels-unclear" where pieces
-        may be sections of the same and were not matched, "controls-unclear" where a biopsy looks like a control core.
+        may be sections of the same and were not matched, or were by their order alone, "controls-unclear" where a piece
+        may be a biopsy or a control core.
     """
     sifted = find_pieces(tissue, params, params.bridge_um)
-    parts = [part for piece in sifted.kept for part in split_touching(piece, tissue.mpp, params)]
+    parts = _split_all(sifted.kept, tissue.mpp, params)
     boxes, solid = [part.piece.box for part in parts], [_fill(part.piece, tissue.mpp, params) for part in parts]
     controls = find_controls(boxes, solid, tissue.mpp, params)
     samples, cores = (
@@ -72,6 +73,17 @@ def find_fragments(tissue: TissueMask, slide: str, params: FragmentParams, first
         splits=tuple(_tell_splits(ordered, first_id)),
         flags=tuple(name for name, is_set in doubts.items() if is_set),
     )
+
+
+def _split_all(pieces: Sequence[Piece], mpp: float, params: FragmentParams) -> list[Part]:
+    """Take pieces apart that touch; sections of one piece, where levels are plain, are taken apart together."""
+    boxes, solid = [piece.box for piece in pieces], [_fill(piece, mpp, params) for piece in pieces]
+    controls = find_controls(boxes, solid, mpp, params).is_control
+    samples = _read([i for i, is_control in enumerate(controls) if not is_control], boxes)
+    necks = [find_neck(pieces[i].mask, mpp, params) for i in samples]
+    levels = match_levels([boxes[i] for i in samples], [solid[i] for i in samples], params)
+    settled = dict(zip(samples, settle_necks(necks, levels.first, params.level_bound), strict=True))
+    return [part for i, piece in enumerate(pieces) for part in split_touching(piece, settled.get(i), mpp, params)]
 
 
 def _read(pieces: Sequence[int], boxes: Sequence[Box]) -> list[int]:
@@ -120,8 +132,8 @@ def _tell_splits(parts: Sequence[Part], first_id: int) -> list[Split]:
 
 
 def _explain(neck: Neck) -> str:
-    share = f"{100 * neck.ratio:.0f} % of the slimmer part"
-    return f"A neck of {neck.width_um:.0f} um, {share}, joins two bulky parts."
+    share = f"{100 * neck.ratio:.0f} % of the root of the smaller part's area"
+    return f"A neck of {neck.width_um:.0f} um, {share}, lies between two notches."
 
 
 def _fragment(number: int, slide: str, piece: Piece, tissue: TissueMask, params: FragmentParams) -> Fragment:

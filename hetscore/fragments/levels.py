@@ -40,7 +40,8 @@ class Levels:
     level: tuple[int, ...]
     """1 for the first."""
     is_unclear: bool = False
-    """Some look like sections of the same piece, but not all: each then stands for itself."""
+    """Some look like sections of the same piece, but not all: each then stands for itself, unless those few are placed
+    by their neighbors."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,25 @@ class _Plan:
     levels: tuple[tuple[int, ...], ...]
     same: tuple[tuple[int, int], ...]
     """A piece of the fullest level and its section in another."""
+    n_odd: int
+    """How many of these are not alike and were paired by their order alone, between neighbors that are."""
+    n_alike: int
+    """How many are alike."""
     is_whole: bool
-    """Whether every piece of the other levels has a section in the fullest that does not contradict it."""
+    """Whether every piece of the other levels has its piece in the fullest."""
     evidence: float
     """Log odds of all pairs together, less what pieces without a section cost."""
     likeness: float
     """Log odds of the pairs that are alike, whatever speaks against."""
+
+    @property
+    def n_pairs(self) -> int:
+        """How many sections there are besides those of the fullest level."""
+        return sum(map(len, self.levels)) - max(map(len, self.levels))
+
+    def holds(self, evidence: float, odd_share: float) -> bool:
+        """Whether it explains every section with more than some evidence, and few of them by order alone."""
+        return self.is_whole and self.evidence > evidence and self.n_odd <= odd_share * self.n_pairs
 
 
 def match_levels(boxes: Sequence[Box], masks: Sequence[Mask], params: FragmentParams) -> Levels:
@@ -73,7 +87,8 @@ def match_levels(boxes: Sequence[Box], masks: Sequence[Mask], params: FragmentPa
     Returns
     -------
     Levels
-        Without doubt or without levels.
+        Without levels, unless every section has its piece. A few that are not alike, torn ones as a rule, are given
+        the piece that their order leaves them, and it is told.
     """
     n = len(boxes)
     alone = Levels(tuple(range(n)), (1,) * n)
@@ -83,14 +98,40 @@ def match_levels(boxes: Sequence[Box], masks: Sequence[Mask], params: FragmentPa
     weights = _weigh(alike, params)
     found = [_align(levels, weights, params) for levels in propose_levels(boxes)]
     best = max(found, key=lambda plan: (plan.evidence, len(plan.levels)), default=None)
-    if best is not None and best.is_whole and best.evidence >= params.level_evidence:
+    if best is not None and best.holds(params.level_evidence, params.level_odd_share):
         return _number(best, n)
     return Levels(alone.first, alone.level, is_unclear=_is_doubtful(found, alike, params))
 
 
+def match_told(levels: Sequence[tuple[int, ...]], masks: Sequence[Mask], params: FragmentParams) -> Levels:
+    """Match levels that are known to be levels of the same pieces, such as slides of one block.
+
+    Parameters
+    ----------
+    levels : sequence of tuple of int
+        Of each level its pieces in order, by their place in `masks`; two levels at least.
+    masks : sequence of ndarray of bool
+        The pieces, of one scale.
+    params : FragmentParams
+        How alike sections must be.
+
+    Returns
+    -------
+    Levels
+        As of `match_levels`, but more for than against suffices: that they are levels need not be shown.
+    """
+    plan = _align(tuple(levels), _weigh(compare_shapes(masks), params), params)
+    if plan.holds(0.0, params.level_odd_share):
+        return _number(plan, len(masks))
+    return Levels(tuple(range(len(masks))), (1,) * len(masks), is_unclear=True)
+
+
 def _is_doubtful(found: Sequence[_Plan], alike: Similarity, params: FragmentParams) -> bool:
     """Whether more speaks for some levels than against, or some pieces are as alike as only sections are."""
-    nearly = any(plan.evidence > 0 or plan.likeness >= 2 * params.level_evidence for plan in found)
+    nearly = any(
+        plan.evidence > 0 or plan.likeness >= 2 * params.level_evidence or 2 * plan.n_alike >= plan.n_pairs
+        for plan in found
+    )
     pairs = alike[np.triu_indices(len(alike), 1)]
     return nearly or bool((pairs >= params.level_twins).any())
 
@@ -155,24 +196,38 @@ def propose_levels(boxes: Sequence[Box]) -> Iterator[tuple[tuple[int, ...], ...]
 
 
 def _align(levels: tuple[tuple[int, ...], ...], weights: Similarity, params: FragmentParams) -> _Plan:
-    """Align every level with the fullest, the first of equals, in order."""
+    """Align every level with the fullest, the first of equals, in order.
+
+    A section is as alike to a piece as to the likest of its sections so far: a torn one is like another torn one.
+    """
     fullest = max(levels, key=len)
-    others = [level for level in levels if level is not fullest]
-    same = [pair for level in others for pair in _align_two(fullest, level, weights, params.level_lost)]
-    n_alone = sum(len(fullest) + len(level) for level in others) - 2 * len(same)
-    weight = [float(weights[pair]) for pair in same]
-    is_whole = len(same) == sum(map(len, others)) and min(weight, default=0.0) > -params.level_odd
-    likeness = sum(w for w in weight if w > 0)
-    return _Plan(levels, tuple(same), is_whole, sum(weight) - params.level_lost * n_alone, likeness)
+    sections = {i: [i] for i in fullest}
+    weight: list[float] = []
+    same: list[tuple[int, int]] = []
+    n_odd = n_alone = 0
+    for level in (level for level in levels if level is not fullest):
+        gains = np.array([weights[np.ix_(sections[i], level)].max(axis=0) for i in fullest])
+        pairs = [pair for pair in _align_two(gains, params.level_lost) if gains[pair] > -params.level_odd]
+        placed = _place_by_order(pairs, gains.shape)
+        weight += [float(gains[pair]) for pair in pairs]
+        n_odd += len(placed)
+        n_alone += len(fullest) + len(level) - 2 * len(pairs)
+        same += [(fullest[i], level[j]) for i, j in sorted([*pairs, *placed])]
+        for i, j in pairs:
+            sections[fullest[i]].append(level[j])
+    likely = [w for w in weight if w > 0]
+    evidence = sum(weight) - params.level_lost * n_alone
+    is_whole = len(same) == sum(map(len, levels)) - len(fullest)
+    return _Plan(levels, tuple(same), n_odd, len(likely), is_whole, evidence, sum(likely))
 
 
-def _align_two(one: tuple[int, ...], other: tuple[int, ...], weights: Similarity, lost: float) -> list[tuple[int, int]]:
+def _align_two(weights: Similarity, lost: float) -> list[tuple[int, int]]:
     """Pair two rows in order so that the weights add up to the most; a piece left alone costs `lost`."""
-    gains = weights[np.ix_(one, other)] + 2 * lost
-    best = np.zeros((len(one) + 1, len(other) + 1))
+    gains = weights + 2 * lost
+    best = np.zeros((len(gains) + 1, gains.shape[1] + 1))
     for i, j in np.ndindex(gains.shape):
         best[i + 1, j + 1] = max(best[i, j + 1], best[i + 1, j], best[i, j] + gains[i, j])
-    pairs, i, j = [], len(one), len(other)
+    pairs, i, j = [], *gains.shape
     while i and j:
         if best[i, j] == best[i - 1, j]:
             i -= 1
@@ -180,8 +235,14 @@ def _align_two(one: tuple[int, ...], other: tuple[int, ...], weights: Similarity
             j -= 1
         else:
             i, j = i - 1, j - 1
-            pairs.append((one[i], other[j]))
-    return pairs
+            pairs.append((i, j))
+    return pairs[::-1]
+
+
+def _place_by_order(pairs: Sequence[tuple[int, int]], shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Pair what is left alone between the same neighbors, where both rows have as many there."""
+    ends = [(-1, -1), *pairs, (shape[0], shape[1])]
+    return [(i + step, j + step) for (i, j), (k, m) in pairwise(ends) if k - i == m - j for step in range(1, k - i)]
 
 
 def _number(plan: _Plan, n: int) -> Levels:
@@ -192,4 +253,4 @@ def _number(plan: _Plan, n: int) -> Levels:
         sections[piece].append(section)
         sections[section] = sections[piece]
     first = tuple(min(sections[i], key=lambda k: (level_of[k], k)) for i in range(n))
-    return Levels(first, tuple(level_of[i] for i in range(n)))
+    return Levels(first, tuple(level_of[i] for i in range(n)), is_unclear=plan.n_odd > 0)

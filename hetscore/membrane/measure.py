@@ -10,8 +10,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from hetscore.domain import Cells, MembraneClass, MembranePattern, Rgb, TileImage, TileLabels
+from hetscore.membrane.kernels import Rays
 from hetscore.membrane.params import RAYS_A_CORNER, MembraneParams
-from hetscore.membrane.rays import Rays, cast_rays
+from hetscore.membrane.rays import cast_rays
 from hetscore.stain import Image, Stain, residual_tables, unmix_dab
 
 Floats = NDArray[np.float64]
@@ -116,36 +117,53 @@ def _snap(values: Floats) -> Floats:
     return snapped
 
 
-@njit(cache=True, nogil=True)
 def _nucleus_table(
     nuclei: NDArray[np.int32], n: int, dab: Image, rgb: Rgb, residual: NDArray[np.float32], shrink: int
 ) -> Floats:
     """Area (label px), mean x, mean y (label px), mean DAB and mean residual of each nucleus, (n, 5)."""
-    table = np.zeros((n, 5))
-    first = np.zeros((n, 2), np.int64)
-    for i in range(nuclei.shape[0]):
-        for j in range(nuclei.shape[1]):
-            if nuclei[i, j] == 0:
+    table, first = np.zeros((n, 5)), np.zeros((n, 2))  # made here: numba takes long to compile their making
+    _sum_nuclei(nuclei, dab, rgb, residual, shrink, table, first)
+    table[:, 1:] /= np.maximum(table[:, :1], 1)
+    table[:, 1:3] += first
+    return table
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sum_nuclei(
+    nuclei: NDArray[np.int32],
+    dab: Image,
+    rgb: Rgb,
+    residual: NDArray[np.float32],
+    shrink: int,
+    table: Floats,
+    first: Floats,
+) -> None:
+    """Sum over each nucleus what `_nucleus_table` gives the means of; places from its first pixel, put in `first`."""
+    side, share = np.uint64(shrink), 1 / (shrink * shrink)
+    columns = np.uint64(nuclei.shape[1])
+    for i in range(np.uint64(nuclei.shape[0])):
+        j = np.uint64(0)
+        while j < columns:
+            label = nuclei[i, j]
+            if label == 0:
+                j += np.uint64(1)
                 continue
-            k = np.uint64(nuclei[i, j] - 1)
+            k = np.uint64(label - 1)
             if table[k, 0] == 0:
                 first[k, 0], first[k, 1] = j, i
-            table[k, 0] += 1
-            table[k, 1] += j - first[k, 0]
-            table[k, 2] += i - first[k, 1]
-            for di in range(shrink):
-                for dj in range(shrink):
-                    row, column = np.uint64(i * shrink + di), np.uint64(j * shrink + dj)
-                    red, green, blue = rgb[row, column, 0], rgb[row, column, 1], rgb[row, column, 2]
-                    table[k, 3] += dab[row, column] / (shrink * shrink)
-                    table[k, 4] += abs(residual[0, red] + residual[1, green] + residual[2, blue]) / (shrink * shrink)
-    for cell in range(n):
-        if table[cell, 0] > 0:
-            table[cell, 1] = first[cell, 0] + table[cell, 1] / table[cell, 0]
-            table[cell, 2] = first[cell, 1] + table[cell, 2] / table[cell, 0]
-            table[cell, 3] /= table[cell, 0]
-            table[cell, 4] /= table[cell, 0]
-    return table
+            start, density, rest = j, table[k, 3], table[k, 4]
+            while j < columns and nuclei[i, j] == label:  # a run at once, in registers
+                for row in range(i * side, (i + np.uint64(1)) * side):
+                    for column in range(j * side, (j + np.uint64(1)) * side):
+                        red, green, blue = rgb[row, column, 0], rgb[row, column, 1], rgb[row, column, 2]
+                        density += dab[row, column] * share
+                        rest += abs(residual[0, red] + residual[1, green] + residual[2, blue]) * share
+                table[k, 1] += np.float64(j) - first[k, 0]
+                j += np.uint64(1)
+            run = np.float64(j - start)
+            table[k, 0] += run
+            table[k, 2] += run * (np.float64(i) - first[k, 1])
+            table[k, 3], table[k, 4] = density, rest
 
 
 def _membrane_columns(rays: Rays, params: MembraneParams) -> dict[str, Any]:
@@ -262,14 +280,22 @@ def longest_arc(stained: NDArray[np.bool_], share: Floats) -> Floats:
     return longest
 
 
-@njit(cache=True, nogil=True)
 def _longest_run(is_in: NDArray[np.bool_], share: Floats) -> tuple[Floats, Floats]:
     """Share and middle (rays, [0, n_rays)) of the longest run of each row, which is a ring; of equal ones, the first.
 
     A row without any has the share 0 and the middle NaN; so has a full one no middle.
     """
+    longest, middle = np.zeros(len(is_in)), np.full(len(is_in), np.nan)
+    _find_runs(is_in, share, longest, middle)
+    is_full = is_in.all(axis=1)
+    longest[is_full], middle[is_full] = 1.0, np.nan
+    return longest, middle
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _find_runs(is_in: NDArray[np.bool_], share: Floats, longest: Floats, middle: Floats) -> None:
+    """Find the longest run of each row that does not go all around."""
     n, n_rays = is_in.shape
-    longest, middle = np.zeros(n), np.full(n, np.nan)
     for c in range(n):
         run, first = 0.0, 0
         for step in range(2 * n_rays):
@@ -280,9 +306,6 @@ def _longest_run(is_in: NDArray[np.bool_], share: Floats) -> tuple[Floats, Float
             run += share[c, r]
             if run > longest[c] + _SAME_SHARE and step - first < n_rays:
                 longest[c], middle[c] = run, (first + step) / 2 % n_rays
-        if is_in[c].all():
-            longest[c], middle[c] = 1.0, np.nan
-    return longest, middle
 
 
 _SAME_SHARE = 1e-9

@@ -29,6 +29,14 @@ from hetscore.errors import UsageError
 from hetscore.geometry import Box
 from hetscore.phantom.artefacts import ArtefactTruth, PlacedFragment, apply_artefacts, cell_px
 from hetscore.phantom.canvas import Canvas, new_canvas, paste
+from hetscore.phantom.companion import (
+    CompanionPiece,
+    draw_companion_stain,
+    order_companion,
+    paint_companion,
+    place_companion,
+    write_points,
+)
 from hetscore.phantom.layout import Places, place_pieces
 from hetscore.phantom.optics import SlideStain, add_noise, draw_stain
 from hetscore.phantom.pieces import Piece, PieceOrder, control_spec, moved, paint_piece
@@ -134,7 +142,7 @@ def _run(pool: Executor | None, work: Callable[[_A], _B], items: Iterable[_A]) -
 
 
 def write_case(case: CaseSpec, seed: int, folder: Path, *, pool: Executor | None = None) -> CaseTruth:
-    """Write one slide, ``<case_id>.tif``, and its files in ``truth/``.
+    """Write one slide, ``<case_id>.tif``, with its companion if it has one, and their files in ``truth/``.
 
     Parameters
     ----------
@@ -157,6 +165,8 @@ def write_case(case: CaseSpec, seed: int, folder: Path, *, pool: Executor | None
     with tempfile.TemporaryDirectory(prefix=".drawing-", dir=folder) as scratch:
         slide = _draw_slide(case, seed, Path(scratch), pool)
         write_pyramid(folder / f"{case.case_id}.tif", slide.canvas, case.mpp, quality=case.quality)
+        if case.companion:
+            _write_companion(case, slide, (seed, zlib.crc32(case.case_id.encode())), folder, Path(scratch), pool)
     _write_truth(slide, case, truth_folder)
     return judge_case(case.case_id, case.ish, slide.sections)
 
@@ -212,6 +222,23 @@ def _draw_slide(case: CaseSpec, seed: int, scratch: Path, pool: Executor | None)
     return _Slide(canvas, tuple(zip(pieces, places.all, strict=True)), tuple(artefacts))
 
 
+def _write_companion(
+    case: CaseSpec, slide: _Slide, seeds: tuple[int, ...], folder: Path, scratch: Path, pool: Executor | None
+) -> None:
+    """Draw the next section of every fragment in H&E and write it with its truth."""
+    rng = np.random.default_rng([*seeds, 5])
+    stain = draw_companion_stain(rng, case.optics)
+    orders, turn = order_companion(case, stain, seeds, rng)
+    pieces = _run(pool, partial(paint_companion, folder=scratch), orders)
+    boxes = [box for _, box in slide.pieces[: len(pieces)]]
+    places = place_companion(boxes, [(piece.width, piece.height) for piece in pieces], turn, case.mpp, rng)
+    canvas = _lay_out(pieces, places, stain, scratch / "companion.raw")
+    _add_dust(canvas, places.all, case.mpp, rng)
+    _run(pool, _add_noise, _order_noise(canvas, case.optics, (*seeds, 6)))
+    write_pyramid(folder / f"{case.case_id}.he.tif", canvas, case.mpp, quality=case.quality)
+    write_points(folder / "truth" / f"{case.case_id}.he.csv", pieces, boxes, places.all)
+
+
 def _paint_pieces(orders: Sequence[PieceOrder], scratch: Path, pool: Executor | None) -> list[Piece]:
     """Paint the largest first, so that no process is left with a large one at the end."""
     first = sorted(range(len(orders)), key=lambda i: -orders[i].spec.diameter_um)
@@ -242,7 +269,7 @@ def _place(case: CaseSpec, pieces: Sequence[Piece], rng: np.random.Generator) ->
     return place_pieces(levels, sizes[case.levels * n :], case.mpp, rng)
 
 
-def _lay_out(pieces: Sequence[Piece], places: Places, stain: SlideStain, path: Path) -> Canvas:
+def _lay_out(pieces: Sequence[Piece | CompanionPiece], places: Places, stain: SlideStain, path: Path) -> Canvas:
     """Put the pieces on clear glass; their own pictures are removed."""
     canvas = new_canvas(path, places.height, places.width)
     for strip in canvas.strips():
@@ -310,7 +337,12 @@ def _outlined(piece: Piece, box: Box) -> Outlined:
 
 
 def _write_cases_table(path: Path, cases: Sequence[CaseSpec]) -> None:
+    """Write cases.csv; the role of a slide only where there are companions."""
+    has_roles = any(case.companion for case in cases)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("case_id", "slide", "ish"))
-        writer.writerows((case.case_id, f"{case.case_id}.tif", str(case.ish)) for case in cases)
+        writer.writerow(("case_id", "slide", *(["role"] if has_roles else []), "ish"))
+        for case in cases:
+            writer.writerow((case.case_id, f"{case.case_id}.tif", *(["her2"] if has_roles else []), str(case.ish)))
+            if case.companion:
+                writer.writerow((case.case_id, f"{case.case_id}.he.tif", "he", str(case.ish)))

@@ -152,3 +152,5 @@ class CaseSpec:
     """On-slide control cores by the class of their cells."""
     optics: OpticsSpec = field(default_factory=OpticsSpec)
     artefacts: tuple[ArtefactSpec, ...] = ()
+    companion: bool = False
+    """Whether an H&E slide of the next section comes with it."""

@@ -206,6 +206,7 @@ CASE: Mapping[str, Kind] = {
     "quality": Range(30, 100, "of JPEG; below, blocks hide the nuclei", is_whole=True),
     "levels": Range(1, 6, "serial sections; more do not fit on a slide", is_whole=True),
     "controls": Choices(CLASS, most=4),
+    "companion": Flag(),
 }
 """Its tables are optics, fragment and artefact."""
 

@@ -23,14 +23,19 @@ from hetscore.domain import (
     FragmentScore,
     Picture,
     Provenance,
+    Registration,
     SlideInput,
     SlideResult,
     SlideRole,
 )
 from hetscore.errors import SlideError
+from hetscore.fragments import SlideFragments, match_across_slides
 from hetscore.pictures import take_picture
+from hetscore.pipeline.companion import add_companion, name_refused, register_companions
+from hetscore.pipeline.correction import count_cells
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.pipeline.slide import analyze_slide
+from hetscore.pipeline.veto import apply_veto
 from hetscore.pipeline.weighing import Weigher, describe_slides, name_stratum
 from hetscore.scoring.case import score_case as decide_case
 from hetscore.scoring.fragment import TumorLinks, find_nest, link_tumor, score_fragment
@@ -56,7 +61,7 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
     Parameters
     ----------
     case : CaseInput
-        The case as named by the user; only its HER2 slides are read.
+        The case as named by the user; its HER2 slides are scored, its H&E slides shown beside them.
     run : Run
         Settings, model and workers.
 
@@ -124,19 +129,34 @@ def conclude_case(
     CaseResult
         Without pictures, and with a flag that says so, where a slide to be shown is not at hand.
     """
-    counted = [_leave_excluded(slide) for slide in slides]
+    registrations = register_companions(case, slides, run)
+    veto = apply_veto(case, slides, registrations)
+    slides, separate = _match_levels(case, veto.slides, run.settings)
+    doubts = {*veto.flags, *separate, *name_refused(registrations)}
+    counted = [replace(slide, cells=count_cells(slide.cells)) for slide in slides]
     score = _decide_and_probe(case, counted, is_slide_missing=is_slide_missing, run=run)
+    score = replace(score, flags=tuple(sorted({*score.flags, *doubts})))
     try:
-        pictures = tuple(_take_pictures(score, case, slides, run))
+        pictures = tuple(_take_pictures(score, case, slides, registrations, run))
     except SlideError:
         pictures, score = (), replace(score, flags=tuple(sorted({*score.flags, "pictures-missing"})))
-    return CaseResult(score, tuple(slides), pictures, made)
+    return CaseResult(score, tuple(slides), pictures, made, registrations)
 
 
-def _leave_excluded(slide: SlideResult) -> SlideResult:
-    """Leave out the cells of no fragment: they are kept for the user to take back in, and count nowhere."""
-    is_counted = slide.cells.fragment > 0
-    return slide if is_counted.all() else replace(slide, cells=slide.cells.take(is_counted))
+def _match_levels(
+    case: CaseInput, slides: Sequence[SlideResult], settings: Settings
+) -> tuple[list[SlideResult], tuple[str, ...]]:
+    """Match pieces across slides that are levels of the same blocks; also the doubts about it."""
+    group = {slide.path.name: slide.level_group for slide in case.slides if slide.role is SlideRole.HER2}
+    given = [SlideFragments(s.fragments, s.info.mpp or 0.0, group[s.info.path.name]) for s in slides if s.fragments]
+    joined = match_across_slides(given, settings.fragments)
+    found = iter(joined.slides)
+    doubts = {
+        "levels-unclear": joined.is_unclear,
+        "slides-separate": len(given) > 1 and any(slide.group is None for slide in given),
+    }
+    matched = [replace(slide, fragments=next(found)) if slide.fragments else slide for slide in slides]
+    return matched, tuple(name for name, is_set in doubts.items() if is_set)
 
 
 def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slide_missing: bool, run: Run) -> CaseScore:
@@ -198,7 +218,7 @@ def _decide(
     ]
     doubts = {
         "slide-failed": is_slide_missing,
-        "slides-not-read": any(slide.role is not SlideRole.HER2 for slide in case.slides),
+        "slides-not-read": any(slide.role is SlideRole.CONTROL for slide in case.slides),
     }
     return decide_case(
         case.case_id,
@@ -245,7 +265,13 @@ def _cells_of(slide: SlideResult, fragment: int) -> Cells:
     return slide.cells.take(np.arange(start, stop))
 
 
-def _take_pictures(score: CaseScore, case: CaseInput, slides: Sequence[SlideResult], run: Run) -> Iterator[Picture]:
+def _take_pictures(
+    score: CaseScore,
+    case: CaseInput,
+    slides: Sequence[SlideResult],
+    registrations: Sequence[Registration],
+    run: Run,
+) -> Iterator[Picture]:
     """Take pictures of the fields that decide, in the order of `CaseScore.decisive`."""
     by_name = {slide.path.name: slide for slide in case.slides if slide.role is SlideRole.HER2}
     bounds = {slide.info.path.name: slide.info.bounds for slide in slides}
@@ -255,4 +281,5 @@ def _take_pictures(score: CaseScore, case: CaseInput, slides: Sequence[SlideResu
         with open_slide(slide_input.path, mpp=mpp, mpp_source=source) as slide:
             if slide.info.bounds != bounds[place.slide]:
                 raise SlideError(f"{slide_input.path}: not the slide that was scored; expected one of its size.")
-            yield take_picture(slide, place.bounds, place.text)
+            picture = take_picture(slide, place.bounds, place.text)
+        yield add_companion(picture, place, registrations, case, run.settings)

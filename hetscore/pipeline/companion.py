@@ -48,13 +48,18 @@ def register_companions(case: CaseInput, slides: Sequence[SlideResult], run: Run
         By HER2 slide, then by companion. One that cannot be read has a `problem` and no matches.
     """
     companions = [slide for slide in case.slides if slide.role is SlideRole.HE]
-    her2 = {slide.path: slide for slide in case.slides if slide.role is SlideRole.HER2}
+    her2 = {slide.path.name: slide for slide in case.slides if slide.role is SlideRole.HER2}
     return tuple(
-        _register(slide, her2[slide.info.path], companion, run)
+        _register(slide, her2[slide.info.path.name], companion, run)
         for slide in slides
         if _find_samples(slide)
         for companion in companions
     )
+
+
+def name_refused(registrations: Sequence[Registration]) -> tuple[str, ...]:
+    """Name the flag of companions that cannot be shown, or not everywhere."""
+    return () if all(registration.is_complete for registration in registrations) else ("companion-refused",)
 
 
 def _find_samples(slide: SlideResult) -> tuple[Fragment, ...]:
@@ -65,6 +70,8 @@ def _find_samples(slide: SlideResult) -> tuple[Fragment, ...]:
 def _register(result: SlideResult, own: SlideInput, companion: SlideInput, run: Run) -> Registration:
     try:
         with _open(own, run.settings) as slide, _open(companion, run.settings) as other:
+            if slide.info.bounds != result.info.bounds:
+                raise SlideError(f"{own.path}: not the slide that was scored; expected one of its size.")
             here = _section_of(slide, result, run)
             return register(here, find_section(other, run.settings), RegistrationParams())
     except SlideError as error:

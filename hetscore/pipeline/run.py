@@ -79,13 +79,15 @@ ERRORS_FILE = "errors.toml"
 """In a model's folder: the errors that were counted before it was shipped."""
 
 
-def with_errors(run: Run) -> Run:
+def with_errors(run: Run, calibration_id: str | None = None) -> Run:
     """Give a run the error model that its settings name, or else the one that came with its model.
 
     Parameters
     ----------
     run : Run
         With settings, model and site calibration.
+    calibration_id : str, optional
+        Names of the calibrations that the cells were classed with; by default those of the run.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def with_errors(run: Run) -> Run:
     path = shipped if named is None else Path(named)
     found = load_errors(path)
     # what came with the model was counted without any site's calibration, and is told to be provisional
-    calibration = found.calibration if named is None else run.calibration_id
+    calibration = found.calibration if named is None else calibration_id or run.calibration_id
     meant = (run.model.name, run.model.sha256, calibration)
     faults = [
         f"counted with {what} {made}; expected {expected}"

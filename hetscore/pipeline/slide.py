@@ -6,7 +6,7 @@ applied to what was found at the end, by `correct_slide`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 
@@ -33,7 +33,7 @@ from hetscore.membrane import MAX_SEEN_UM, measure_cells
 from hetscore.merging import merge_cells
 from hetscore.pipeline.correction import correct_found, correct_slide
 from hetscore.pipeline.run import Run, given_mpp
-from hetscore.quality import exclude, find_artefacts, find_refusals, name_exclusions
+from hetscore.quality import exclude, find_artefacts, find_refusals, name_background, name_exclusions
 from hetscore.scoring.cell import classify_cells
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.slides import Slide, hash_slide, open_slide
@@ -97,8 +97,8 @@ def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool:
     colors = estimate.result()
     doubts = {
         "stain-drift": has_drifted(colors, settings.stain_drift),
-        "failed-tiles": bool(failed),
         **name_exclusions(tissue, settings.quality),
+        **name_background(cells, settings.quality.background),
         "intensity-unchecked": bool(fragments.items) and run.calibration is None,
     }
     survey = Survey(
@@ -176,14 +176,16 @@ def _analyze_tiles(
             return str(error)
         return measure_cells(image, segmenter.segment(image, stain), stain, run.settings.membrane)
 
-    parts: list[Cells] = []
     failed: list[tuple[Tile, str]] = []
-    run.progress(slide.info.path.name, 0, len(tiles))
-    for done, (tile, part) in enumerate(zip(tiles, pool.map(analyze, tiles), strict=True), start=1):
-        if isinstance(part, str):
-            failed.append((tile, part))
-        else:
-            parts.append(part)
-        run.progress(slide.info.path.name, done, len(tiles))
-    guideline = GUIDELINES[run.settings.guideline]
-    return classify_cells(merge_cells(parts, fragments), run.model.membrane, guideline), failed
+
+    def find_parts() -> Iterator[Cells]:
+        run.progress(slide.info.path.name, 0, len(tiles))
+        for done, (tile, part) in enumerate(zip(tiles, pool.map(analyze, tiles), strict=True), start=1):
+            if isinstance(part, str):
+                failed.append((tile, part))
+            else:
+                yield part
+            run.progress(slide.info.path.name, done, len(tiles))
+
+    cells = merge_cells(find_parts(), fragments)
+    return classify_cells(cells, run.model.membrane, GUIDELINES[run.settings.guideline]), failed

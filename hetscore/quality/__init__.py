@@ -10,22 +10,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from hetscore.domain import Thumbnail, TissueMask
-from hetscore.quality.covers import CoverParams, dark_level, find_dark, find_foreign, find_pen
-from hetscore.quality.focus import FocusParams, Read, find_blur
+from hetscore.quality.background import BackgroundParams, measure_background, name_background
+from hetscore.quality.covers import CoverParams, dark_level, find_bare, find_dark, find_foreign, find_pen
+from hetscore.quality.focus import FocusParams, find_blur
 from hetscore.quality.folds import FoldParams, find_folds
 from hetscore.quality.particles import ParticleParams, find_opaque
+from hetscore.quality.reading import Read
 from hetscore.quality.refusals import RefusalParams, dark_share, find_refusals, pink_share
+from hetscore.quality.rims import RimParams, find_rims
 from hetscore.quality.shapes import Mask, fill_holes, take_slivers
 from hetscore.stain import Stain, unmix
 
 __all__ = [
+    "BackgroundParams",
     "CoverParams",
     "FocusParams",
     "FoldParams",
     "ParticleParams",
     "QualityParams",
     "RefusalParams",
+    "RimParams",
     "dark_share",
     "exclude",
     "find_artefacts",
@@ -35,6 +42,9 @@ __all__ = [
     "find_opaque",
     "find_pen",
     "find_refusals",
+    "find_rims",
+    "measure_background",
+    "name_background",
     "name_exclusions",
     "pink_share",
 ]
@@ -49,6 +59,8 @@ class QualityParams:
     covers: CoverParams = field(default_factory=CoverParams)
     folds: FoldParams = field(default_factory=FoldParams)
     focus: FocusParams = field(default_factory=FocusParams)
+    rims: RimParams = field(default_factory=RimParams)
+    background: BackgroundParams = field(default_factory=BackgroundParams)
     max_excluded_share: float = 0.1
     """Of the tissue; where more is excluded a reader is cautioned. A tenth, as of cells that could not be scored."""
 
@@ -77,8 +89,8 @@ def find_artefacts(
         By reason, the surest first: where several hold, the first one names the place. They may overlap, and reach
         over the glass.
     """
-    hematoxylin, mpp = unmix(thumbnail.rgb, stain)[0], thumbnail.mpp
-    dark = find_dark(hematoxylin, dark_level(hematoxylin, tissue.mask, mpp), mpp, params.covers)
+    (hematoxylin, dab), mpp = unmix(thumbnail.rgb, stain), thumbnail.mpp
+    dark = find_dark((hematoxylin, dab), dark_level(hematoxylin, tissue.mask, mpp), mpp, params.covers)
     sliver, reach = params.covers.sliver_um / mpp, params.covers.sliver_reach_um / mpp
     pen, foreign = (
         take_slivers(find(dark, mpp, params.covers), tissue.mask, sliver, reach) for find in (find_pen, find_foreign)
@@ -86,19 +98,51 @@ def find_artefacts(
     opaque = find_opaque(thumbnail, stain.white, params.particles, known=pen | foreign)
     clear = tissue.mask & ~(pen | foreign | opaque)
     folds = find_folds(hematoxylin, clear, dark_level(hematoxylin, clear, mpp), mpp, params.folds)
-    left = replace(tissue, mask=clear & ~folds)
-    blur = find_blur(left, read, stain.white, params.focus, known=pen | foreign | opaque | folds)
+    rims = find_rims((hematoxylin, dab), tissue, stain, read, params.rims, known=pen | foreign | opaque)
+    left, known = replace(tissue, mask=clear & ~(folds | rims)), pen | foreign | opaque | folds | rims
+    blur = find_blur(left, read, stain.white, params.focus, known=known)
     # What a coverslip's edge and the medium spilt beyond it enclose lies bare, and is dull but hardly blurred.
     blur = fill_holes(blur | foreign, params.covers.max_hole_mm2 * 1e6 / mpp**2) & ~foreign
-    return {"pen": pen, "foreign": foreign, "opaque-particles": opaque, "folds": folds, "out-of-focus": blur}
+    return {
+        "pen": pen,
+        "foreign": foreign,
+        "opaque-particles": opaque,
+        "folds": folds,
+        "edge-stain": rims,
+        "out-of-focus": blur,
+    }
 
 
-def exclude(tissue: TissueMask, masks: Mapping[str, Mask]) -> TissueMask:
-    """Take masks out of the tissue and keep them apart, by reason; where several lie, the first has it."""
-    left, excluded = tissue.mask, dict(tissue.excluded)
+COVERS = ("pen", "foreign", "opaque-particles")
+"""What may lie on glass as well, and is no tissue there; the other reasons are ways in which tissue is spoilt."""
+
+
+def exclude(tissue: TissueMask, masks: Mapping[str, Mask], params: QualityParams | None = None) -> TissueMask:
+    """Take masks out of the tissue and keep them apart, by reason; where several lie, the first has it.
+
+    Parameters
+    ----------
+    tissue : TissueMask
+        Ink and the like included where they were taken for tissue.
+    masks : mapping of str to (h, w) bool
+        By reason, the surest first.
+    params : QualityParams, optional
+        With how far from tissue a cover lies on glass.
+
+    Returns
+    -------
+    TissueMask
+        What covers bare glass is neither tissue nor excluded: its area is told apart, as `covered_glass_mm2`.
+    """
+    params = params or QualityParams()
+    cover = np.logical_or.reduce(
+        [mask for name, mask in masks.items() if name in COVERS] or [np.zeros_like(tissue.mask)]
+    )
+    bare = tissue.mask & find_bare(cover, tissue.mask, tissue.mpp, params.covers)
+    left, excluded = tissue.mask & ~bare, dict(tissue.excluded)
     for reason, mask in masks.items():
         excluded[reason], left = mask & left, left & ~mask
-    return replace(tissue, mask=left, excluded=excluded)
+    return replace(tissue, mask=left, excluded=excluded, covered_glass_mm2=tissue.area_mm2(bare))
 
 
 def name_exclusions(tissue: TissueMask, params: QualityParams) -> dict[str, bool]:
@@ -114,8 +158,12 @@ def name_exclusions(tissue: TissueMask, params: QualityParams) -> dict[str, bool
     Returns
     -------
     dict of str to bool
-        By flag; at most one is set.
+        By flag; of "artefacts-excluded" and "many-artefacts" at most one is set.
     """
     excluded = sum(int(mask.sum()) for mask in tissue.excluded.values())
     are_many = excluded > params.max_excluded_share * (excluded + int(tissue.mask.sum()))
-    return {"artefacts-excluded": excluded > 0 and not are_many, "many-artefacts": are_many}
+    return {
+        "artefacts-excluded": excluded > 0 and not are_many,
+        "many-artefacts": are_many,
+        "covered-glass": tissue.covered_glass_mm2 > 0,
+    }

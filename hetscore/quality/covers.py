@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.quality.shapes import Image, Mask, close_gaps, fill_holes, grow, keep_seeded, smooth
+from hetscore.quality.shapes import Image, Mask, close_gaps, fill_holes, grow, is_near, keep_large, keep_seeded, smooth
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class CoverParams:
     max_od: float = 0.65
     """but never more than this: the 99.9th percentile of the heaviest stained phantom is 0.55, and where ink covers
     most of the tissue, the ink would set the level."""
+    max_brown: float = 1.25
+    """DAB over hematoxylin, in the darkest of a piece, above which it is stained tissue: black and gray things over
+    brown tissue read 0.3-1.0, the dense glands of the heaviest stained phantom 1.5,"""
+    brown_radius_um: float = 24.0
+    """if a disk of this radius fits into it; through what is thinner the brown around it shines."""
     grow_share: float = 0.62
     """What hangs on to it is part of it down to this share of the density: soft edges, and the pale core of a hair."""
     gap_um: float = 12.0
@@ -51,6 +56,10 @@ class CoverParams:
     on glass would join fragments to one another and to the slide's edge,"""
     sliver_reach_um: float = 40.0
     """as far as that: the smoothing's width three times over."""
+    bare_um: float = 300.0
+    """What covers a place farther than this from any tissue that is seen lies on glass: a stroke's half width."""
+    min_seen_mm2: float = 0.01
+    """Less than this left beside ink is its own soft edge, no tissue: three quarters of a stroke's end."""
 
 
 def dark_level(hematoxylin: Image, tissue: Mask, mpp: float) -> float:
@@ -66,13 +75,13 @@ def dark_level(hematoxylin: Image, tissue: Mask, mpp: float) -> float:
     return float(values[np.searchsorted(mass, 0.8 * mass[-1])])
 
 
-def find_dark(hematoxylin: Image, level: float, mpp: float, params: CoverParams) -> Mask:
+def find_dark(densities: tuple[Image, Image], level: float, mpp: float, params: CoverParams) -> Mask:
     """Mask of what is darker than tissue can be, by color other than DAB's.
 
     Parameters
     ----------
-    hematoxylin : (h, w) float32
-        Its density.
+    densities : tuple of (h, w) float32
+        Of hematoxylin and DAB.
     level : float
         `dark_level` of the slide.
     mpp : float
@@ -85,10 +94,18 @@ def find_dark(hematoxylin: Image, level: float, mpp: float, params: CoverParams)
     (h, w) bool
         Ink, hairs, edges; and particles and clumps of nuclei, which `find_pen` and `find_foreign` leave out.
     """
-    density = smooth(hematoxylin, params.smooth_um / mpp)
+    density, dab = (smooth(stain, params.smooth_um / mpp) for stain in densities)
     limit = min(max(params.min_od, params.factor * level), params.max_od)
-    dark = keep_seeded(density > params.grow_share * limit, density > limit)
-    return close_gaps(dark, params.gap_um / mpp)
+    dark = close_gaps(keep_seeded(density > params.grow_share * limit, density > limit), params.gap_um / mpp)
+    return dark & ~_find_stained(dark, (density, dab), density > limit, mpp, params)
+
+
+def _find_stained(mask: Mask, densities: tuple[Image, Image], seed: Mask, mpp: float, params: CoverParams) -> Mask:
+    """Mask of the broad pieces whose seeds hold more DAB, for their hematoxylin, than what covers tissue does."""
+    labels, pieces = _measure(mask, mpp)
+    total, brown = (np.bincount(labels[seed], stain[seed], minlength=len(pieces)) for stain in densities)
+    stained: Mask = ((brown > params.max_brown * total) & (pieces[:, 1] >= params.brown_radius_um))[labels]
+    return stained & mask
 
 
 def find_pen(dark: Mask, mpp: float, params: CoverParams) -> Mask:
@@ -107,6 +124,29 @@ def find_foreign(dark: Mask, mpp: float, params: CoverParams) -> Mask:
     kept[0] = False
     lines: Mask = kept[labels]
     return fill_holes(grow(lines, params.margin_um / mpp), params.max_hole_mm2 * 1e6 / mpp**2)
+
+
+def find_bare(cover: Mask, tissue: Mask, mpp: float, params: CoverParams) -> Mask:
+    """Mask of what covers bare glass: farther than `bare_um` from any tissue that is seen.
+
+    Parameters
+    ----------
+    cover : (h, w) bool
+        Ink, hairs, bubbles, particles.
+    tissue : (h, w) bool
+        Tissue, with the covers where they were taken for it.
+    mpp : float
+        Microns per pixel.
+    params : CoverParams
+        What lies over the tissue.
+
+    Returns
+    -------
+    (h, w) bool
+        Tissue that lies wholly under a cover is not seen, and goes with it.
+    """
+    seen = keep_large(tissue & ~cover, params.min_seen_mm2 * 1e6 / mpp**2)
+    return cover & ~is_near(seen, params.bare_um / mpp)
 
 
 def _measure(mask: Mask, mpp: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

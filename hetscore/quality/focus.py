@@ -7,22 +7,18 @@ both alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from math import ceil
 
 import cv2
 import numpy as np
 
-from hetscore.domain import Rgb, TissueMask
+from hetscore.domain import TissueMask
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
+from hetscore.quality.reading import Read, find_step, plan_blocks, read_block
 from hetscore.quality.shapes import Image, Mask, close_gaps, grow, keep_large, smooth
 from hetscore.stain import optical_density
-
-Read = Callable[[Box, int], Rgb]
-"""Reads a box of level-0 pixels at a downsample, as `Slide.read` does."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +77,13 @@ def find_blur(
         May reach beyond the tissue by the margin. A slide whose thumbnail is its finest level has no finer detail to
         look at: nothing is masked.
     """
-    step = max(1, round(tissue.downsample * params.mpp / tissue.mpp))
-    if step >= tissue.downsample or not tissue.mask.any():
+    step = find_step(tissue, params.mpp)
+    if step is None or not tissue.mask.any():
         return np.zeros(tissue.mask.shape, bool)
     counts = ~grow(known, params.known_margin_um / tissue.mpp) if known is not None else np.ones_like(tissue.mask)
     sharpness = np.full(tissue.mask.shape, np.inf, np.float32)
-    for core, box in _blocks(tissue, params):
+    margin_px = 4 * (params.window_um + params.coarse_um) / tissue.mpp
+    for core, box in plan_blocks(tissue.mask, margin_px, params.block_px):
         with suppress(SlideError):  # its tiles will fail too, and are counted there
             detail = _detail(box, tissue, read, white, step, params)
             found = _sharpness(*detail, counts[box.slices], params.window_um / tissue.mpp)
@@ -97,24 +94,11 @@ def find_blur(
     return close_gaps(grow(blurred, params.margin_um / tissue.mpp), params.gap_um / tissue.mpp)
 
 
-def _blocks(tissue: TissueMask, params: FocusParams) -> Iterator[tuple[Box, Box]]:
-    """Cut the thumbnail into blocks with tissue; each with the box to be read, wide enough for its windows."""
-    height, width = tissue.mask.shape
-    margin = ceil(4 * (params.window_um + params.coarse_um) / tissue.mpp)
-    for y in range(0, height, params.block_px):
-        for x in range(0, width, params.block_px):
-            core = Box(x, y, params.block_px, params.block_px).clipped(Box(0, 0, width, height))
-            if tissue.mask[core.slices].any():
-                yield core, core.grown(margin).clipped(Box(0, 0, width, height))
-
-
 def _detail(
     box: Box, tissue: TissueMask, read: Read, white: tuple[float, float, float], step: int, params: FocusParams
 ) -> tuple[Image, Image]:
     """Mean squares of fine and of coarse detail at each thumbnail pixel of `box`."""
-    left, top = (v * tissue.downsample // step * step for v in (box.x, box.y))
-    width, height = (ceil(v * tissue.downsample / step) * step for v in (box.width, box.height))
-    density = cv2.transform(optical_density(read(Box(left, top, width, height), step), white), _MEAN)
+    density = cv2.transform(optical_density(read_block(box, tissue, read, step), white), _MEAN)
     mpp = tissue.mpp * step / tissue.downsample
     softer, softest = (smooth(density, um / mpp) for um in (params.fine_um, params.coarse_um))
     size = (box.width, box.height)

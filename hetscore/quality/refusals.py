@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from hetscore.domain import Rgb, Thumbnail
 from hetscore.stain import optical_density
@@ -34,6 +36,21 @@ class RefusalParams:
     0.01, the three H&E slides at hand 0.9 and more."""
     min_stained_px: int = 200
     """Fewer stained pixels tell nothing about the stain."""
+    seen_od: float = 0.06
+    """Mean density from which there is something: tissue's seed of `hetscore.tissue`, nuclei of unstained slides."""
+    max_gray_spread: float = 0.1
+    """A slide is gray where the channels of 99 of 100 pixels of what is seen differ by less than this share of their
+    mean: a gray level is 0.02-0.04 of it, and color slides, the palest drawn ones without DAB, have 0.33 and more."""
+    blue_ratio: float = 0.6
+    """A pixel holds hematoxylin when its red density exceeds this share of its blue one: DAB alone has 0.49 (0.36 over
+    0.74), hematoxylin 1.42, and a density of 0.3 of it under 1.2 of DAB still 0.62."""
+    min_blue_share: float = 0.01
+    """Of what is seen, the least share that holds hematoxylin: 0.06 and more on the slides at hand, real and drawn;
+    one drawn with DAB alone has 0."""
+    max_likeness: float = 0.1
+    """Noise has no correlation between neighboring pixels, of either sign; slides at hand have 0.33 and more,"""
+    min_noise_share: float = 0.6
+    """and it is everywhere; glass makes up most of a slide."""
 
 
 def find_refusals(thumbnail: Thumbnail, white: tuple[float, float, float], params: RefusalParams) -> tuple[str, ...]:
@@ -51,13 +68,48 @@ def find_refusals(thumbnail: Thumbnail, white: tuple[float, float, float], param
     Returns
     -------
     tuple of str
-        Of "not-brightfield" and "wrong-stain".
+        One of "not-brightfield", "noise", "grayscale", "wrong-stain" and "no-counterstain".
+
+    Notes
+    -----
+    Hematoxylin alone is not refused: a HER2-negative slide looks so. Nor is a blank slide, of which
+    `hetscore.fragments` tells that there is no tissue.
     """
     if dark_share(thumbnail.rgb, params) > params.max_dark_share:
         return ("not-brightfield",)
-    if pink_share(thumbnail.rgb, white, params) > params.max_pink_share:
-        return ("wrong-stain",)
-    return ()
+    density = optical_density(thumbnail.rgb, white)
+    mean = density.mean(axis=2)
+    if int((mean > params.seen_od).sum()) < params.min_stained_px:
+        return ()
+    is_full = float((mean > params.seen_od).mean()) > params.min_noise_share
+    seen = {
+        "noise": is_full and abs(_likeness(mean)) < params.max_likeness,
+        "grayscale": _spread(density[mean > params.seen_od]) < params.max_gray_spread,
+        "wrong-stain": pink_share(thumbnail.rgb, white, params) > params.max_pink_share,
+        "no-counterstain": _blue_share(density[mean > params.seen_od], params.blue_ratio) < params.min_blue_share,
+    }
+    return tuple(name for name, is_so in seen.items() if is_so)[:1]
+
+
+def _likeness(mean: NDArray[np.float32]) -> float:
+    """Correlation of pixels with those to their right; 1 where nothing varies."""
+    detail = mean - cv2.GaussianBlur(mean, (0, 0), _COARSE_PX)
+    total = float((detail * detail).mean())
+    return float((detail[:, :-1] * detail[:, 1:]).mean()) / total if total > 0 else 1.0
+
+
+_COARSE_PX = 8.0
+"""Coarser detail than this, a few cells, is alike from pixel to pixel in any picture with a border."""
+
+
+def _spread(seen: NDArray[np.float32]) -> float:
+    """Difference between the channels of a pixel over their mean, (n, 3), that 99 of 100 pixels do not exceed."""
+    return float(np.quantile((seen.max(axis=1) - seen.min(axis=1)) / seen.mean(axis=1), 0.99))
+
+
+def _blue_share(seen: NDArray[np.float32], ratio: float) -> float:
+    """Share of pixels, (n, 3), whose red density exceeds this share of the blue one."""
+    return float((seen[:, 0] > ratio * seen[:, 2]).mean())
 
 
 def dark_share(rgb: Rgb, params: RefusalParams) -> float:

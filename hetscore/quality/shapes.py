@@ -22,6 +22,14 @@ def grow(mask: Mask, radius_px: float) -> Mask:
     return grown
 
 
+def is_near(mask: Mask, radius_px: float) -> Mask:
+    """Mask of what lies within a radius, however large; nothing is near an empty mask."""
+    if not mask.any():
+        return np.zeros(mask.shape, bool)
+    near: Mask = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= radius_px
+    return near
+
+
 def close_gaps(mask: Mask, radius_px: float) -> Mask:
     """Add gaps that no disk of this radius fits into."""
     radius = round(radius_px)

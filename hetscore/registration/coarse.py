@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from hetscore.domain.registration import Affine
+from hetscore.domain import Affine
 from hetscore.registration.params import RegistrationParams
 from hetscore.registration.views import Picture, View, shrink_view
 
@@ -132,7 +132,8 @@ def _peak(cosine: NDArray[np.float32]) -> _Best:
 
 def _affine(small: View, other: View, matrix: NDArray[np.float64], shift: tuple[int, int]) -> Affine:
     """Turn a rotation and shift of pixels into a transform of microns."""
-    moved = np.vstack([matrix + [[0, 0, shift[0]], [0, 0, shift[1]]], [0, 0, 1.0]])
+    moved = np.vstack([matrix, [0, 0, 1.0]])
+    moved[:2, 2] += shift
     affine: Affine = (other.to_um() @ moved @ np.linalg.inv(small.to_um()))[:2]
     return affine
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hetscore.domain import Fragment, Rgb
 from hetscore.geometry import Box
+from hetscore.registration.params import RegistrationParams
 from hetscore.stain import Stain, StainVectors, unmix
 
 HE_VECTORS = StainVectors(hematoxylin=(0.65, 0.70, 0.29), dab=(0.07, 0.99, 0.11))
@@ -45,6 +46,8 @@ class View:
 
     hematoxylin: Picture
     """Optical density, smoothed, 0 outside of the fragment."""
+    detail: Picture
+    """The same, less what is broader than a few cells: where nuclei stand close and where they do not."""
     mask: NDArray[np.bool_]
     mpp: float
     origin: tuple[float, float]
@@ -57,18 +60,31 @@ class View:
         return np.array([[self.mpp, 0, x + half], [0, self.mpp, y + half], [0, 0, 1.0]])
 
 
-def view_fragment(section: Section, fragment: Fragment, mpp: float, smooth_um: float, margin_um: float) -> View:
-    """Read one fragment at about `mpp`, with glass of `margin_um` around it."""
-    downsample = max(1, round(mpp / section.mpp))
-    margin = margin_um / section.mpp
+def view_fragment(section: Section, fragment: Fragment, params: RegistrationParams) -> View:
+    """Read one fragment, small, with a little glass around it."""
+    downsample = max(1, round(params.mpp / section.mpp))
+    margin = params.margin_um / section.mpp
     x, y = (floor((v - margin) / downsample) * downsample for v in (fragment.bounds.x, fragment.bounds.y))
     right, bottom = (ceil((v + margin) / downsample) for v in (fragment.bounds.right, fragment.bounds.bottom))
     box = Box(x, y, right * downsample - x, bottom * downsample - y)
     density, _ = unmix(section.read(box, downsample), section.stain)
     mask = _draw_mask(fragment, box, downsample)
     scale = section.mpp * downsample
-    smooth = cv2.GaussianBlur(np.maximum(density, 0), (0, 0), smooth_um / scale)
-    return View(np.where(mask, smooth, np.float32(0)), mask, scale, (x * section.mpp, y * section.mpp))
+    smooth = np.where(mask, _blur(np.maximum(density, 0), params.smooth_um / scale), 0)
+    detail = _without_broad(smooth, mask, params.broad_um / scale)
+    return View(smooth, detail, mask, scale, (x * section.mpp, y * section.mpp))
+
+
+def _blur(picture: Picture, sigma_px: float) -> Picture:
+    blurred: Picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), sigma_px)
+    return blurred
+
+
+def _without_broad(picture: Picture, mask: NDArray[np.bool_], sigma_px: float) -> Picture:
+    """Subtract from each pixel the mean of the tissue around it."""
+    around = _blur(picture, sigma_px) / np.maximum(_blur(mask.astype(np.float32), sigma_px), np.float32(1e-3))
+    detail: Picture = np.where(mask, picture - around, 0).astype(np.float32)
+    return detail
 
 
 def _draw_mask(fragment: Fragment, box: Box, downsample: int) -> NDArray[np.bool_]:
@@ -83,8 +99,12 @@ def shrink_view(view: View, factor: int) -> View:
     """Average squares of `factor` pixels; what fills no whole square is left out."""
     if factor == 1:
         return view
-    height, width = (n // factor * factor for n in view.mask.shape)
-    size = (width // factor, height // factor)
-    hematoxylin = cv2.resize(view.hematoxylin[:height, :width], size, interpolation=cv2.INTER_AREA)
-    mask = cv2.resize(view.mask[:height, :width].astype(np.float32), size, interpolation=cv2.INTER_AREA) >= 0.5
-    return View(hematoxylin, mask, view.mpp * factor, view.origin)
+    mask = _shrink(view.mask.astype(np.float32), factor) >= 0.5
+    return View(_shrink(view.hematoxylin, factor), _shrink(view.detail, factor), mask, view.mpp * factor, view.origin)
+
+
+def _shrink(picture: Picture, factor: int) -> Picture:
+    height, width = (max(n // factor, 1) for n in picture.shape)
+    whole = picture[: height * factor, : width * factor]
+    shrunk: Picture = cv2.resize(whole, (width, height), interpolation=cv2.INTER_AREA)
+    return shrunk

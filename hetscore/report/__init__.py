@@ -17,6 +17,7 @@ EXPORTERS: dict[str, tuple[str, str]] = {
     "csv": ("hetscore.report.tables", "fragments.csv, one row a fragment"),
     "parquet": ("hetscore.report.cells_parquet", "cells.parquet, one row a cell, outlines as GeoParquet"),
     "qupath": ("hetscore.report.qupath", "<slide>.geojson.gz, fragments and cells for QuPath"),
+    "survey": ("hetscore.report.survey", "survey/, from which hetscore rescore scores again without a pixel"),
     "html": ("hetscore.report.html", "report.html and its pictures, to be read by a pathologist"),
     "json": ("hetscore.report.case_json", "case.json, the record of truth"),
 }

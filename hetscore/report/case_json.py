@@ -21,15 +21,19 @@ from hetscore.domain import (
     Coverage,
     Decision,
     Decisive,
+    FragmentMatch,
     Her2Score,
+    Registration,
     Sensitivity,
     SlideResult,
     StainEstimate,
 )
 from hetscore.flags import FLAGS
 from hetscore.report.document import (
+    AFFINE_DECIMALS,
     AREA_DECIMALS,
     DEGREE_DECIMALS,
+    ERROR_DECIMALS,
     INDEX_DECIMALS,
     MPP_DECIMALS,
     OD_DECIMALS,
@@ -45,8 +49,10 @@ from hetscore.report.document import (
     Her2,
     Heterogeneity,
     IndexRecord,
+    MatchRecord,
     ModelRecord,
     ProvenanceRecord,
+    RegistrationRecord,
     Row,
     SensitivityRecord,
     SlideRecord,
@@ -115,6 +121,7 @@ def case_document(result: CaseResult) -> CaseDocument:
         sensitivity=[_sensitivity(row) for row in score.sensitivity],
         decisive=[_decisive(place) for place in score.decisive],
         coverage=_coverage(result.slides),
+        registrations=[_registration(registration) for registration in result.registrations],
         flags=_flags(result),
         provenance=_provenance(result),
     )
@@ -279,6 +286,28 @@ def _slide(slide: SlideResult) -> SlideRecord:
         height=info.height,
         stain=None if slide.stain is None else _stain(slide.stain),
         annotations=None if slide.annotations is None else _drawn(slide.annotations),
+    )
+
+
+def _registration(registration: Registration) -> RegistrationRecord:
+    return RegistrationRecord(
+        slide=registration.slide,
+        companion=registration.companion,
+        refused_because=registration.reason,
+        matches=[_match(match) for match in registration.matches],
+    )
+
+
+def _match(match: FragmentMatch) -> MatchRecord:
+    affine = None if match.is_refused else match.affine
+    return MatchRecord(
+        fragment=match.fragment,
+        affine=None if affine is None else affine.round(AFFINE_DECIMALS).tolist(),
+        error_um=_rounded(match.error_um, ERROR_DECIMALS),
+        error_p90_um=_rounded(match.error_p90_um, ERROR_DECIMALS),
+        agreement=round(match.agreement, INDEX_DECIMALS),
+        places=match.n_blocks,
+        refused_because=match.reason,
     )
 
 

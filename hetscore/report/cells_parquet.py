@@ -18,6 +18,7 @@ import shapely
 from numpy.typing import NDArray
 
 from hetscore.domain import CELL_COLUMNS, CaseResult, Cells, SlideResult
+from hetscore.errors import UsageError
 from hetscore.report.outlines import open_rings, outline_polygons
 
 CELLS_FILE = "cells.parquet"
@@ -72,13 +73,33 @@ def read_cells(path: Path) -> tuple[NDArray[np.str_], Cells]:
         Name of the slide's file, for each cell.
     cells : Cells
         As written; outlines are open rings, and a cell whose outline was no polygon has none.
+
+    Raises
+    ------
+    UsageError
+        If the file is absent or no Parquet, or lacks a column, as one of another version does.
     """
-    table = pq.read_table(path)
+    table = _read_table(path)
     columns = {name: table[name].to_numpy() for name in CELL_COLUMNS if name != "p_class"}
     p_class = np.stack([table[name].to_numpy() for name in P_CLASS_COLUMNS], axis=1)
     outline_xy, outline_start = open_rings(shapely.from_wkb(table[GEOMETRY_COLUMN].to_numpy(zero_copy_only=False)))
     cells = Cells(**columns, p_class=p_class, outline_xy=outline_xy, outline_start=outline_start)
     return table["slide"].to_numpy(zero_copy_only=False).astype(np.str_), cells
+
+
+def _read_table(path: Path) -> Any:  # noqa: ANN401 - pyarrow is untyped
+    """Read a table that has every column."""
+    expected = "expected cells.parquet as this version of hetscore writes it. Score the case again."
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        first_line = str(error).partition("\n")[0]
+        raise UsageError(f"{path}: cannot be read ({first_line}); {expected}") from None
+    wanted = [*(name for name in CELL_COLUMNS if name != "p_class"), *P_CLASS_COLUMNS, GEOMETRY_COLUMN, "slide"]
+    missing = [name for name in wanted if name not in table.column_names]
+    if missing:
+        raise UsageError(f"{path}: no column {', '.join(missing)}; {expected}")
+    return table
 
 
 def _groups(slides: tuple[SlideResult, ...]) -> Iterator[tuple[str, Cells]]:
@@ -107,6 +128,7 @@ def _schema(slides: tuple[SlideResult, ...]) -> Any:  # noqa: ANN401 - pyarrow i
             ("x", pa.float64()),
             ("y", pa.float64()),
             ("is_tumor", pa.bool_()),
+            ("tumor_by_hand", pa.int8()),
             ("p_tumor", f4),
             ("membrane_class", pa.int8()),
             *((name, f4) for name in P_CLASS_COLUMNS),

@@ -24,6 +24,10 @@ DEGREE_DECIMALS = 1
 """Of an angle between colors: the noise of a slide moves it by more."""
 WIDTH_DECIMALS = 2
 """Microns: a pixel is 0.25 um."""
+ERROR_DECIMALS = 1
+"""Microns by which a registration is off: a tenth of a micron is below a pixel."""
+AFFINE_DECIMALS = 6
+"""Of a transform: over a slide of 1e5 pixels a tenth of a pixel."""
 INDEX_DECIMALS = 4
 """Of H-score and entropies: one cell in 5,000 moves none of them by less."""
 PERCENT_DECIMALS = 2
@@ -244,6 +248,29 @@ class DrawnRecord(_Record):
     mended: Count = Field(description="Outlines that crossed themselves.")
 
 
+class MatchRecord(_Record):
+    """Where a fragment lies on the H&E slide."""
+
+    fragment: int
+    affine: Annotated[list[list[float]], Field(min_length=2, max_length=2)] | None = Field(
+        description="Two rows of three: from level-0 pixels of the HER2 slide to those of the H&E slide; null: refused."
+    )
+    error_um: Annotated[float, Field(ge=0)] | None = Field(description="Estimated: half of the places are off by less.")
+    error_p90_um: Annotated[float, Field(ge=0)] | None = Field(description="And nine in ten.")
+    agreement: Probability = Field(description="Share of the places compared that show the same tissue.")
+    places: Count = Field(description="Places compared.")
+    refused_because: str | None
+
+
+class RegistrationRecord(_Record):
+    """An H&E slide laid over a HER2 slide; it is shown and never scored."""
+
+    slide: str = Field(description="Name of the HER2 slide.")
+    companion: str = Field(description="Name of the H&E slide.")
+    refused_because: str | None = Field(description="Why some or all of it is not shown; null: all of it is.")
+    matches: list[MatchRecord] = Field(description="By fragment; empty where the H&E slide could not be read.")
+
+
 class SlideRecord(_Record):
     """One slide read for the case."""
 
@@ -300,6 +327,7 @@ class CaseDocument(_Record):
     )
     decisive: list[DecisivePlace] = Field(description="What would change the label, ranked.")
     coverage: CoverageRecord
+    registrations: list[RegistrationRecord] = Field(default=[], description="Of the H&E slides of the case.")
     flags: list[FlagName] = Field(description="Names from the registry of flags.")
     provenance: ProvenanceRecord
 

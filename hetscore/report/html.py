@@ -18,7 +18,7 @@ from hetscore.flags import FLAGS, Flag, Severity
 from hetscore.report.case_json import CASE_FILE, case_document, read_case_json
 from hetscore.report.document import CaseDocument
 from hetscore.report.palette import CLASS_COLORS, Verdict, css_color, fragment_verdict
-from hetscore.report.pictures import ReportPicture, read_pictures, write_pictures
+from hetscore.report.pictures import COMPANION_END, ReportPicture, read_pictures, write_pictures
 from hetscore.report.tables import FRAGMENTS_FILE, FragmentRow, fragment_rows, read_fragment_rows
 
 REPORT_FILE = "report.html"
@@ -122,6 +122,7 @@ def render(case: CaseDocument, rows: Sequence[FragmentRow], pictures: Sequence[S
             rows=rows,
             overviews=[shown for shown in pictures if shown.picture.kind == "overview"],
             fields=[shown for shown in pictures if shown.picture.kind == "field"],
+            companions={_own_field(s.picture): s for s in pictures if s.picture.kind == "companion"},
             verdicts=list(Verdict),
             classes=[(c.label, css_color(CLASS_COLORS[c])) for c in _BAR_ORDER],
             flags=[_flag(name) for name in case.flags],
@@ -129,6 +130,11 @@ def render(case: CaseDocument, rows: Sequence[FragmentRow], pictures: Sequence[S
             max_failed_tiles=MAX_FAILED_TILES,
         )
     )
+
+
+def _own_field(companion: ReportPicture) -> str:
+    """Name the file of the field that a companion's picture stands beside."""
+    return companion.file.replace(f"{COMPANION_END}.", ".")
 
 
 def class_bars(row: FragmentRow) -> list[Bar]:

@@ -1,7 +1,7 @@
 """The pictures of a report: an overview of each slide with its numbered fragments, and the fields that decide.
 
-They are kept as JPEG files in ``pictures/`` with their captions in ``pictures/index.json``, so that a report can be
-made again without the slide.
+Beside a field stands the same field of the H&E slide, where one is registered. They are kept as JPEG files in
+``pictures/`` with their captions in ``pictures/index.json``, so that a report can be made again without the slide.
 """
 
 from __future__ import annotations
@@ -43,12 +43,18 @@ BLACK: Color = (0, 0, 0)
 WHITE: Color = (255, 255, 255)
 
 
+Kind = Literal["overview", "field", "companion"]
+"""A companion is the H&E field beside the HER2 field before it."""
+COMPANION_END = "-he"
+"""Added to the name of a field's file."""
+
+
 @dataclass(frozen=True)
 class ReportPicture:
     """One picture of a report, as kept in ``pictures/index.json``."""
 
     file: str
-    kind: Literal["overview", "field"]
+    kind: Kind
     slide: str
     caption: str
     width: int
@@ -185,9 +191,13 @@ def _fields(result: CaseResult) -> Iterator[tuple[ReportPicture, Rgb]]:
     for number, (picture, place) in enumerate(zip(result.pictures, places, strict=False), start=1):
         rgb = draw_field(picture, place)
         yield _entry(f"field-{number}.jpg", "field", picture.slide, picture.caption, rgb), rgb
+        if picture.companion is not None:
+            beside = picture.companion
+            rgb = draw_field(beside, None)
+            yield _entry(f"field-{number}{COMPANION_END}.jpg", "companion", beside.slide, beside.caption, rgb), rgb
 
 
-def _entry(file: str, kind: Literal["overview", "field"], slide: str, caption: str, rgb: Rgb) -> ReportPicture:
+def _entry(file: str, kind: Kind, slide: str, caption: str, rgb: Rgb) -> ReportPicture:
     return ReportPicture(file, kind, slide, caption, width=rgb.shape[1], height=rgb.shape[0])
 
 

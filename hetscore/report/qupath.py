@@ -1,7 +1,8 @@
-"""Fragments and cells -> <slide>.geojson.gz, one file a slide, to be dropped into QuPath.
+"""Fragments, regions and cells -> <slide>.geojson.gz, one file a slide, to be dropped into QuPath and given back.
 
-Fragments become locked annotations, cells become cell objects with a class, a color and their measurements. Ids are
-made from the slide's hash and the cell's row in cells.parquet, so an object keeps its id from run to run.
+Fragments become locked annotations of the classes that `hetscore rescore` reads, what was drawn by hand comes back as
+it was given, and cells become cell objects with a class, a color and their measurements. Ids are made from the slide's
+hash and the cell's row in cells.parquet, so an object keeps its id from run to run.
 """
 
 from __future__ import annotations
@@ -18,7 +19,18 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from hetscore.domain import CaseResult, Cells, Fragment, MembraneClass, SlideResult
+from hetscore.domain import (
+    CaseResult,
+    Cells,
+    Fragment,
+    FragmentRole,
+    MembraneClass,
+    Region,
+    RegionKind,
+    SlideResult,
+    fragment_shape,
+    is_same_outline,
+)
 from hetscore.report.outlines import outline_polygons
 from hetscore.report.palette import CLASS_COLORS, NON_TUMOR_COLOR, Color, fragment_verdict
 from hetscore.report.tables import FragmentRow, fragment_rows
@@ -34,6 +46,18 @@ CELLS_AT_ONCE = 10_000
 
 GZIP_LEVEL = 4
 """Measured on 20,000 outlines of 32 points: level 6 takes 2.7 times as long for a file 5 percent smaller."""
+
+KIND_COLORS: dict[RegionKind, Color] = {
+    RegionKind.FRAGMENT: (0, 70, 220),
+    RegionKind.CONTROL: (0, 140, 110),
+    RegionKind.LEVEL: (120, 60, 180),
+    RegionKind.EXCLUDE: (20, 20, 20),
+    RegionKind.TUMOR: (200, 0, 0),
+    RegionKind.NON_TUMOR: NON_TUMOR_COLOR,
+}
+"""Of the classes of regions; those of fragments as in the overview."""
+
+EXCLUDED_COLOR: Color = (190, 190, 190)
 
 MEASUREMENTS: dict[str, tuple[str, int]] = {
     "Tumor probability": ("p_tumor", 3),
@@ -70,6 +94,11 @@ def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
     -------
     tuple of Path
         One file a slide; none for a case without a slide. The bytes hold no time and no file name.
+
+    Notes
+    -----
+    Given back unchanged as the slide's annotations, the file changes nothing: a fragment whose outline is that of the
+    export is left as it was found.
     """
     rows = {row.fragment: row for row in fragment_rows(result)}
     return tuple(_write_slide(slide, rows, folder) for slide in result.slides)
@@ -88,42 +117,71 @@ def _write_slide(slide: SlideResult, rows: dict[int, FragmentRow], folder: Path)
 
 
 def _feature_lines(slide: SlideResult, rows: dict[int, FragmentRow]) -> Iterator[list[str]]:
-    """Yield GeoJSON features, some at a time and never none: first the fragments, then the cells."""
-    if slide.fragments:
-        yield [_fragment_line(fragment, rows[fragment.id], slide.sha256) for fragment in slide.fragments]
+    """Yield GeoJSON features, some at a time and never none: fragments, what was drawn by hand, then cells."""
+    found = [fragment for fragment in slide.fragments if not fragment.is_drawn]
+    regions = () if slide.annotations is None else slide.annotations.regions
+    drawn = [region for region in regions if not _is_repeated(region, slide)]
+    if lines := [
+        *(_fragment_line(fragment, rows[fragment.id], slide.sha256) for fragment in found),
+        *(_region_line(region, number, slide.sha256) for number, region in enumerate(drawn, start=1)),
+    ]:
+        yield lines
     for first in range(0, len(slide.cells), CELLS_AT_ONCE):
         positions = np.arange(first, min(first + CELLS_AT_ONCE, len(slide.cells)))
         yield _cell_lines(slide.cells.take(positions), first, slide.sha256)
 
 
+def _is_repeated(region: Region, slide: SlideResult) -> bool:
+    """Whether a region is the outline of a fragment, given back as it was exported: it is exported as a fragment."""
+    if region.kind not in (RegionKind.FRAGMENT, RegionKind.CONTROL):
+        return False
+    return any(is_same_outline(region.shape, fragment_shape(f)) for f in slide.fragments if not f.is_drawn)
+
+
 def _fragment_line(fragment: Fragment, row: FragmentRow, sha256: str) -> str:
     verdict = fragment_verdict(row)
+    is_control = fragment.role is FragmentRole.CONTROL
+    kind = RegionKind.CONTROL if is_control else RegionKind.FRAGMENT
+    metadata = {"Verdict": verdict.text, "Level": str(fragment.level), "Piece": str(fragment.piece)}
     feature = {
         "type": "Feature",
         "id": str(uuid5(NAMESPACE, f"{sha256}/fragment/{fragment.id}")),
-        "geometry": _fragment_geometry(fragment),
+        "geometry": json.loads(shapely.to_geojson(_rounded(fragment_shape(fragment)))),
         "properties": {
             "objectType": "annotation",
-            "name": f"Fragment {fragment.id}",
+            "name": _fragment_name(fragment),
+            "color": list(verdict.color),
             "isLocked": True,
-            "classification": _classification(f"Fragment: {verdict.text}", verdict.color),
+            "classification": _classification(kind.value, KIND_COLORS[kind]),
             "measurements": _fragment_measurements(row),
+            "metadata": metadata,
         },
     }
     return json.dumps(feature, ensure_ascii=False, separators=(",", ":"))
 
 
-def _fragment_geometry(fragment: Fragment) -> dict[str, Any]:
-    rings = [[_closed(np.round(ring, OUTLINE_DECIMALS))] for ring in fragment.outlines]
-    if len(rings) == 1:
-        return {"type": "Polygon", "coordinates": rings[0]}
-    return {"type": "MultiPolygon", "coordinates": rings}
+def _fragment_name(fragment: Fragment) -> str:
+    """Name a fragment by its number, and say which piece it is a section of."""
+    section = "" if fragment.section_of is None else f", section of {fragment.section_of}"
+    return f"{fragment.id}{section}"
 
 
-def _closed(ring: NDArray[np.float64]) -> list[list[float]]:
-    """List the points of a ring, the first again at the end (RFC 7946, section 3.1.6)."""
-    points: list[list[float]] = ring.tolist()
-    return points if points[0] == points[-1] else [*points, points[0]]
+def _region_line(region: Region, number: int, sha256: str) -> str:
+    properties: dict[str, Any] = {"objectType": "annotation"}
+    if region.name:
+        properties["name"] = region.name
+    properties["classification"] = _classification(region.class_name, KIND_COLORS[region.kind])
+    feature = {
+        "type": "Feature",
+        "id": str(uuid5(NAMESPACE, f"{sha256}/region/{number}")),
+        "geometry": json.loads(shapely.to_geojson(region.shape)),
+        "properties": properties,
+    }
+    return json.dumps(feature, ensure_ascii=False, separators=(",", ":"))
+
+
+def _rounded(shape: Any) -> Any:  # noqa: ANN401 - shapely is untyped
+    return shapely.transform(shape, lambda xy: np.round(xy, OUTLINE_DECIMALS))
 
 
 def _fragment_measurements(row: FragmentRow) -> dict[str, float]:
@@ -166,11 +224,12 @@ def _geometries(cells: Cells) -> NDArray[np.object_]:
 
 
 def _classifications(cells: Cells) -> Iterator[str]:
-    """Class of each cell as JSON text: "Tumor: 3+", "Tumor: unscored" or "Non-tumor"."""
+    """Class of each cell as JSON text: "Tumor: 3+", "Tumor: unscored", "Non-tumor", or "Excluded" by hand."""
     tumor = {int(c): _class_text(f"Tumor: {c.label}", CLASS_COLORS[c]) for c in MembraneClass}
-    other = _class_text("Non-tumor", NON_TUMOR_COLOR)
-    for is_tumor, membrane_class in zip(cells.is_tumor.tolist(), cells.membrane_class.tolist(), strict=True):
-        yield tumor[membrane_class] if is_tumor else other
+    other, excluded = _class_text("Non-tumor", NON_TUMOR_COLOR), _class_text("Excluded", EXCLUDED_COLOR)
+    columns = (cells.fragment.tolist(), cells.is_tumor.tolist(), cells.membrane_class.tolist())
+    for fragment, is_tumor, membrane_class in zip(*columns, strict=True):
+        yield (tumor[membrane_class] if is_tumor else other) if fragment else excluded
 
 
 def _class_text(name: str, color: Color) -> str:

@@ -1,7 +1,8 @@
 """Compiled loops of the segmenters: growth of seeds within a reach, peaks, prices, and sums over regions.
 
 Each result at a pixel depends on the image within a bounded reach of that pixel, and ties are broken by the seeds'
-reading order, so cells do not change with the tile grid.
+reading order, so cells do not change with the tile grid. Arrays are made outside of the loops: numba takes a tenth of a
+second to compile the making of each kind.
 """
 
 from __future__ import annotations
@@ -67,20 +68,24 @@ def grow_seeds(
     is_due = np.zeros((height + 2, n_runs + 2), np.bool_)
     for i, k in product(range(3), range(3)):
         is_due[seed_rows + i, seed_columns // _RUN + k] = True
-    _sweep(keys, walled, is_due, bits, np.int32(unreached))
+    room = (np.empty(_RUN, np.int32), np.empty(_RUN, np.int32), np.empty(_RUN, np.int32))
+    _sweep(keys.ravel(), walled.ravel(), is_due, bits, np.int32(unreached), np.uint64(keys.shape[1]), room)
     labels: NDArray[np.int32] = keys[1:-1, 1 : width + 1] & np.int32((1 << bits) - 1)  # 0 of what is unreached
     return labels
 
 
 @njit(cache=True, nogil=True)
 def _sweep(
-    keys: NDArray[np.int32], weight: NDArray[np.uint8], is_due: NDArray[np.bool_], bits: int, unreached: np.int32
+    keys: NDArray[np.int32],
+    weight: NDArray[np.uint8],
+    is_due: NDArray[np.bool_],
+    bits: int,
+    unreached: np.int32,
+    stride: np.uint64,
+    room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
 ) -> None:
     """Relax the runs that are due and those around each change, down and up in turn, until none is left."""
     height, n_runs = is_due.shape[0] - 2, is_due.shape[1] - 2
-    room = (np.empty(_RUN, np.int32), np.empty(_RUN, np.int32), np.empty(_RUN, np.int32))
-    stride = np.uint64(keys.shape[1])
-    flat_keys, flat_weight = keys.ravel(), weight.ravel()
     is_down, is_left = False, True
     while is_left:
         is_down, is_left = not is_down, False
@@ -90,7 +95,7 @@ def _sweep(
                 if not is_due[i, k]:
                     continue
                 place = np.uint64(i) * stride + np.uint64((k - 1) * _RUN + 1)
-                has_moved, at_start, at_end = _relax(flat_keys, flat_weight, place, stride, bits, unreached, room)
+                has_moved, at_start, at_end = _relax(keys, weight, place, stride, bits, unreached, room)
                 if has_moved:
                     is_left = True
                     for near in range(k - at_start, k + 1 + at_end):
@@ -141,7 +146,6 @@ def _relax(
     return True, int(keys[place] != start), int(keys[place + _LAST] != end)
 
 
-@njit(cache=True, nogil=True)
 def peak_places(image: NDArray[np.float32], floor: np.float32, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Find the pixels above a floor that no pixel around them tops.
 
@@ -159,112 +163,150 @@ def peak_places(image: NDArray[np.float32], floor: np.float32, offsets: NDArray[
     ndarray of int64, (n, 2)
         Row and column, reading order. Of those that see each other, which are equal, only one that sees none before it.
     """
+    peaks = np.empty((image.size, 2), np.int64)  # only what is filled is ever touched
+    n = _mark_peaks(image, floor, offsets, np.zeros(image.shape, np.bool_), peaks)
+    return peaks[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def _mark_peaks(
+    image: NDArray[np.float32],
+    floor: np.float32,
+    offsets: NDArray[np.int64],
+    is_top: NDArray[np.bool_],
+    peaks: NDArray[np.int64],
+) -> int:
+    """Write the places of `peak_places` into `peaks`; return how many there are."""
     height, width = image.shape
-    is_top = np.zeros((height, width), np.bool_)
-    peaks = np.empty((height * width, 2), np.int64)  # only what is filled is ever touched
     n = 0
     for i in range(height):
-        row = image[i]
         for j in range(width):
-            if not row[j] > floor:
+            here = image[i, j]
+            if not here > floor:
                 continue
             is_topped, is_second = False, False
             for k in range(len(offsets)):
-                di, dj = offsets[k]
-                if not (0 <= i + di < height and 0 <= j + dj < width):
+                row, column = i + offsets[k, 0], j + offsets[k, 1]
+                if not (0 <= row < height and 0 <= column < width):
                     continue
-                if image[i + di, j + dj] > row[j]:
+                if image[row, column] > here:
                     is_topped = True
                     break
-                is_second |= is_top[i + di, j + dj]  # of those still to come none is marked yet
+                is_second |= is_top[row, column]  # of those still to come none is marked yet
             if is_topped:
                 continue
             is_top[i, j] = True
             if not is_second:
                 peaks[n, 0], peaks[n, 1] = i, j
                 n += 1
-    return peaks[:n].copy()
+    return n
 
 
-@njit(cache=True, nogil=True)
 def stand_alone(
     image: NDArray[np.float32], peaks: NDArray[np.int64], reach_px: float, saddle: np.float32
 ) -> NDArray[np.bool_]:
     """Tell which peaks, (n, 2) in reading order, are no part of a higher one's hill; see `growth.join_peaks`, (n,)."""
     is_alone = np.ones(len(peaks), np.bool_)
+    _mark_hills(image, peaks, reach_px, saddle, is_alone)
+    return is_alone
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mark_hills(
+    image: NDArray[np.float32],
+    peaks: NDArray[np.int64],
+    reach_px: float,
+    saddle: np.float32,
+    is_alone: NDArray[np.bool_],
+) -> None:
+    """Take out of `is_alone` the peaks that are part of a higher one's hill."""
     for first in range(len(peaks)):
-        i, j = peaks[first]
+        i, j = peaks[first, 0], peaks[first, 1]
         for second in range(first + 1, len(peaks)):
             di, dj = peaks[second, 0] - i, peaks[second, 1] - j
             if di > reach_px:
                 break
             if di * di + dj * dj > reach_px * reach_px:
                 continue
-            heights = image[i, j], image[i + di, j + dj]
+            here, there = image[i, j], image[i + di, j + dj]
             lowest = np.float32(np.inf)
             for step in range(1, _WAY_STEPS):  # halves are rounded up
-                on_way = image[
-                    i + (2 * di * step + _WAY_STEPS) // (2 * _WAY_STEPS),
-                    j + (2 * dj * step + _WAY_STEPS) // (2 * _WAY_STEPS),
-                ]
-                lowest = min(lowest, on_way)
-            if lowest >= saddle * min(heights):
-                is_alone[first if heights[0] < heights[1] else second] = False
-    return is_alone
+                row = i + (2 * di * step + _WAY_STEPS) // (2 * _WAY_STEPS)
+                column = j + (2 * dj * step + _WAY_STEPS) // (2 * _WAY_STEPS)
+                lowest = min(lowest, image[row, column])
+            if lowest >= saddle * min(here, there):
+                is_alone[first if here < there else second] = False
 
 
 _WAY_STEPS = 8
 """Parts of the way between two peaks: at most 2 px each at 7 um."""
 
 
-@njit(cache=True, nogil=True)
 def count_steps(values: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArray[np.uint8]:
     """Count for each value the steps it reaches, at most 255; values (h, w), steps (k,)."""
     count = np.zeros(values.shape, np.uint8)
-    for i in range(values.shape[0]):
-        for step in steps:
-            for j in range(values.shape[1]):
-                count[i, j] += values[i, j] >= step
+    _add_steps(values, steps, count)
     return count
 
 
 @njit(cache=True, nogil=True)
+def _add_steps(values: NDArray[np.float32], steps: NDArray[np.float32], count: NDArray[np.uint8]) -> None:
+    for i in range(values.shape[0]):
+        for k in range(len(steps)):
+            for j in range(values.shape[1]):
+                count[i, j] += values[i, j] >= steps[k]
+
+
 def count_pixels(labels: NDArray[np.int32], n: int) -> NDArray[np.int64]:
     """Count the pixels of each of the regions 1..n of a label image, (n,)."""
     count = np.zeros(n + 1, np.int64)
-    for i in range(labels.shape[0]):
-        for label in labels[i]:
-            if label > 0:
-                count[label] += 1
+    _add_pixels(labels, count)
     return count[1:]
 
 
 @njit(cache=True, nogil=True)
+def _add_pixels(labels: NDArray[np.int32], count: NDArray[np.int64]) -> None:
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            if labels[i, j] > 0:
+                count[labels[i, j]] += 1
+
+
 def total_values(
     labels: NDArray[np.int32], n: int, values: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Count the pixels of each of the regions 1..n and sum their values, both (n,)."""
     count, total = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.float64)
+    _add_values(labels, values, count, total)
+    return count[1:], total[1:]
+
+
+@njit(cache=True, nogil=True)
+def _add_values(
+    labels: NDArray[np.int32], values: NDArray[np.float32], count: NDArray[np.int64], total: NDArray[np.float64]
+) -> None:
     for i in range(labels.shape[0]):
         for j in range(labels.shape[1]):
             label = labels[i, j]
             if label > 0:
                 count[label] += 1
                 total[label] += np.float64(values[i, j])
-    return count[1:], total[1:]
 
 
-@njit(cache=True, nogil=True)
 def renumber(labels: NDArray[np.int32], numbers: NDArray[np.int32]) -> NDArray[np.int32]:
     """Replace each label by the number at its place in `numbers`, (n + 1,), of which the first is the background's."""
     renumbered = np.empty(labels.shape, np.int32)
-    for i in range(labels.shape[0]):
-        for j in range(labels.shape[1]):
-            renumbered[i, j] = numbers[labels[i, j]]
+    _look_up(labels, numbers, renumbered)
     return renumbered
 
 
 @njit(cache=True, nogil=True)
+def _look_up(labels: NDArray[np.int32], numbers: NDArray[np.int32], renumbered: NDArray[np.int32]) -> None:
+    for i in range(labels.shape[0]):
+        for j in range(labels.shape[1]):
+            renumbered[i, j] = numbers[labels[i, j]]
+
+
 def region_sums(labels: NDArray[np.int32], n: int, image: NDArray[np.float32]) -> NDArray[np.float64]:
     """Sum over each region in one pass: area, x, y, xx, yy, xy, value, value squared.
 
@@ -284,6 +326,13 @@ def region_sums(labels: NDArray[np.int32], n: int, image: NDArray[np.float32]) -
         tile lies; columns 8 and 9 hold that pixel's column and row.
     """
     sums = np.zeros((n, 10), np.float64)
+    _add_runs(labels, image, sums)
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def _add_runs(labels: NDArray[np.int32], image: NDArray[np.float32], sums: NDArray[np.float64]) -> None:
+    """Add to `sums` what `region_sums` gives, run by run."""
     for i in range(labels.shape[0]):
         j = 0
         while j < labels.shape[1]:
@@ -291,10 +340,10 @@ def region_sums(labels: NDArray[np.int32], n: int, image: NDArray[np.float32]) -
             if label == 0:
                 j += 1
                 continue
-            row = sums[label - 1]
-            if row[0] == 0:
-                row[8], row[9] = j, i
-            x, y, total, squares = j - row[8], i - row[9], row[6], row[7]
+            k = label - 1
+            if sums[k, 0] == 0:
+                sums[k, 8], sums[k, 9] = j, i
+            x, y, total, squares = j - sums[k, 8], i - sums[k, 9], sums[k, 6], sums[k, 7]
             area, sum_x, sum_xx = 0.0, 0.0, 0.0
             while j < labels.shape[1] and labels[i, j] == label:  # a run at once, in registers
                 value = np.float64(image[i, j])
@@ -305,11 +354,10 @@ def region_sums(labels: NDArray[np.int32], n: int, image: NDArray[np.float32]) -
                 x += 1.0
                 area += 1.0
                 j += 1
-            row[0] += area
-            row[1] += sum_x
-            row[2] += area * y
-            row[3] += sum_xx
-            row[4] += area * y * y
-            row[5] += sum_x * y
-            row[6], row[7] = total, squares
-    return sums
+            sums[k, 0] += area
+            sums[k, 1] += sum_x
+            sums[k, 2] += area * y
+            sums[k, 3] += sum_xx
+            sums[k, 4] += area * y * y
+            sums[k, 5] += sum_x * y
+            sums[k, 6], sums[k, 7] = total, squares

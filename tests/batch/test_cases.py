@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def test_a_dicom_series_is_one_case(shared_data: Callable[[str], Path], tmp_path
 @pytest.mark.parametrize("by_name", [True, False])
 def test_a_table_with_every_column(folder: Path, by_name: bool) -> None:
     """All columns arrive in their fields; a case takes its values from whichever row has them."""
-    (folder / "a.geojson").write_text("{}")
+    (folder / "a.geojson").write_text('{"type": "FeatureCollection", "features": []}')
     table = write_table(
         folder,
         """
@@ -102,6 +103,30 @@ def test_a_table_from_a_spreadsheet(folder: Path) -> None:
     (folder / "t.csv").write_text('\ufeffcase_id , slide\n 1 ,"x,y.svs"\n,\n', encoding="utf-8")
 
     assert find_cases([folder / "t.csv"]) == (CaseInput("1", (SlideInput(folder / "x,y.svs"),)),)
+
+
+def test_annotations_are_read_at_once(folder: Path) -> None:
+    """A file of annotations that cannot be used is told with the line of the table, each of its faults."""
+    bad = {"type": "Feature", "geometry": None, "properties": {"classification": {"name": "Gland"}}}
+    (folder / "a.geojson").write_text(json.dumps([bad, bad]))
+    (folder / "b.geojson").write_text("no JSON")
+    write_table(folder, "case_id,slide,annotations\n1,a.svs,a.geojson\n2,b.tif,b.geojson")
+
+    faults = faults_of(folder)
+
+    assert [fault.split(";")[0][:62] for fault in faults] == [
+        "cases.csv line 2: annotations a.geojson: annotation 1: class '",
+        "cases.csv line 2: annotations a.geojson: annotation 2: class '",
+        "cases.csv line 3: annotations b.geojson: not JSON (Expecting v",
+    ]
+
+
+def test_slides_need_not_be_at_hand(folder: Path) -> None:
+    """Where only what is known of slides is asked, they may lie elsewhere; annotations may not."""
+    write_table(folder, "case_id,slide,annotations\n1,gone.svs,\n2,b.tif,gone.geojson")
+
+    with pytest.raises(UsageError, match=r"^[^\n]*line 3: annotations [^\n]*gone.geojson is not a file[^\n]*$"):
+        find_cases([folder], need_slides=False)
 
 
 def test_all_faults_are_told_at_once_with_their_lines(folder: Path) -> None:

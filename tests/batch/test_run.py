@@ -167,7 +167,7 @@ class TestRun:
         """Everything the user said stands in run.json; a slide's hash once it was scored."""
         her2, he = empty_slide(tmp_path / "a.tif"), empty_slide(tmp_path / "he.tif")
         notes = tmp_path / "a.geojson"
-        notes.write_text("{}")
+        notes.write_text('{"type": "FeatureCollection", "features": []}')
         case = CaseInput(
             "1",
             (SlideInput(her2, mpp=0.25, annotations=notes, level_group="L1"), SlideInput(he, SlideRole.HE)),
@@ -195,6 +195,7 @@ class TestRun:
                 "ratio": None,
                 "counts": None,
             },
+            "answers": [],
             "slides": [
                 {
                     "path": str(her2),

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from hetscore.batch.run import Outcome
-from hetscore.cli.score import _print_outcome
+from hetscore.cli.score import print_outcome
 from hetscore.phantom.pyramid import write_pyramid
 from hetscore.report.case_json import case_document
 from hetscore.report.tables import case_row
@@ -53,9 +53,9 @@ def test_a_label_that_may_fall_is_marked() -> None:
     out = Path("out")
 
     with redirect_stdout(StringIO()) as both:
-        _print_outcome(Outcome([falls, stands]), out)
+        print_outcome(Outcome([falls, stands]), out)
     with redirect_stdout(StringIO()) as alone:
-        _print_outcome(Outcome([stands]), out)
+        print_outcome(Outcome([stands]), out)
 
     assert "hetero-HER2 *~" in both.getvalue()
     assert both.getvalue().count("~") == 2

@@ -13,6 +13,7 @@ from tests.fragments.shapes import MPP, Mask, ellipse
 CORE = ellipse(175, 175)
 """700 um, as on a tissue array."""
 BIOPSY = ellipse(200, 130)
+ROUNDISH = ellipse(200, 172)
 
 
 def _find(*pieces: tuple[int, int, Mask]) -> Controls:
@@ -29,12 +30,33 @@ class TestFindControls:
         found = _find((0, 0, BIOPSY), (300, 0, BIOPSY), (600, 0, CORE), (600, 300, CORE))
         assert found == Controls((False, False, True, True))
 
-    @pytest.mark.parametrize("others", [(BIOPSY,), (BIOPSY, BIOPSY, ellipse(200, 185))])
-    def test_among_few_or_roundish_pieces_none_is_the_exception(self, others: tuple[Mask, ...]) -> None:
+    @pytest.mark.parametrize("others", [(ROUNDISH,), (ROUNDISH, BIOPSY), (ROUNDISH, ROUNDISH, BIOPSY)])
+    def test_among_roundish_pieces_none_is_the_exception(self, others: tuple[Mask, ...]) -> None:
         """Whole tissue cores laid side by side, of which one is round and stands at the end."""
         placed = [(300 * i, 0, mask) for i, mask in enumerate(others)]
         found = _find(*placed, (1200, 0, CORE))
         assert found == Controls((False,) * (len(others) + 1), is_unclear=True)
+
+    @pytest.mark.parametrize("others", [(BIOPSY,), (BIOPSY, BIOPSY, ROUNDISH)])
+    def test_beside_few_others_a_core_is_told(self, others: tuple[Mask, ...]) -> None:
+        """A single biopsy, or a third of them roundish: a core all the same, for nothing else is as round."""
+        placed = [(300 * i, 0, mask) for i, mask in enumerate(others)]
+        found = _find(*placed, (1200, 0, CORE))
+        assert found == Controls((False,) * len(others) + (True,), is_unclear=True)
+
+    def test_one_roundish_biopsy_in_four_is_no_doubt(self) -> None:
+        """Some biopsies are."""
+        placed = [(300 * i, 0, mask) for i, mask in enumerate((BIOPSY, BIOPSY, BIOPSY, ROUNDISH))]
+        assert _find(*placed, (1200, 0, CORE)) == Controls((False, False, False, False, True))
+
+    def test_a_core_no_rounder_than_tissue_needs_others_that_are_not(self) -> None:
+        """Roundness 0.96: beside one roundish biopsy of four it stays a sample."""
+        core = ellipse(180, 170)
+        assert 0.95 < measure_roundness(core) < 0.98
+        placed = [(300 * i, 0, BIOPSY) for i in range(3)]
+        assert _find(*placed, (1200, 0, core)).is_control[-1]
+        unclear = _find(*placed, (900, 0, ROUNDISH), (1500, 0, core))
+        assert unclear == Controls((False,) * 5, is_unclear=True)
 
     def test_a_round_piece_among_the_biopsies_is_one_of_them(self) -> None:
         """And it is told."""

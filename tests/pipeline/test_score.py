@@ -33,6 +33,7 @@ from hetscore.segmenters import Segmenter
 from hetscore.segmenters.watershed import Watershed
 from hetscore.slides import Slide, open_slide
 from hetscore.tiling import TilingParams
+from tests.scoring.nests import make_errors
 from tests.segmenters.builders import write_network
 
 SAMPLES = Path(__file__).resolve().parents[2] / "slides_sample"
@@ -66,9 +67,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 def run_with(model: Model, core_px: int = 2048, workers: int = 1, mpp: float | None = None) -> Run:
-    """Make a run with tiles of a size."""
+    """Make a run with tiles of a size, and errors made by hand: 1 % of the cells, independently."""
     settings = replace(load_settings(), tiling=TilingParams(core_px=core_px), mpp=mpp)
-    return Run(settings, model, workers)
+    return Run(settings, model, workers, errors=make_errors())
 
 
 def score_one(path: Path, run: Run) -> ScoredCase:

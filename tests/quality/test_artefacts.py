@@ -48,7 +48,7 @@ class TestFindArtefacts:
 
         found = find_artefacts(make_thumbnail(rgb), WHOLE, STAIN, _grainy, PARAMS)
 
-        assert list(found) == ["pen", "foreign", "opaque-particles", "folds", "out-of-focus"]
+        assert list(found) == ["pen", "foreign", "opaque-particles", "folds", "edge-stain", "out-of-focus"]
         assert found["pen"][stroke & TISSUE].all()
         assert found["foreign"][hair & TISSUE].all()
         assert not (found["folds"] & TISSUE & ~(found["pen"] | found["foreign"])).any()
@@ -106,6 +106,21 @@ class TestExclude:
 
         assert list(left.excluded) == ["control", "pen"]
 
+    def test_ink_on_glass_is_neither_tissue_nor_lost(self) -> None:
+        """A stroke that was taken for a fragment of its own: its area is told apart and flagged."""
+        stroke = np.zeros(SHAPE, bool)
+        stroke[:, 180:] = True
+        left = exclude(replace(WHOLE, mask=disc(SHAPE, 60, 80, 40) | stroke), _masks(pen=stroke))
+
+        assert not left.excluded["pen"].any()
+        assert left.covered_glass_mm2 == pytest.approx(stroke.sum() * 16e-6)
+        assert left.mask.sum() == disc(SHAPE, 60, 80, 40).sum()
+        assert name_exclusions(left, PARAMS) == {
+            "artefacts-excluded": False,
+            "many-artefacts": False,
+            "covered-glass": True,
+        }
+
     @pytest.mark.parametrize(
         ("n_excluded", "expected"),
         [(0, []), (1, ["artefacts-excluded"]), (10, ["artefacts-excluded"]), (11, ["many-artefacts"])],
@@ -113,9 +128,9 @@ class TestExclude:
     def test_the_flag_tells_how_much(self, n_excluded: int, expected: list[str]) -> None:
         """Of 100 pixels; a tenth is not yet more than a tenth."""
         whole = TissueMask(np.ones((10, 10), bool), 16, MPP)
-        pen = np.arange(100).reshape(10, 10) < n_excluded
+        folds = np.arange(100).reshape(10, 10) < n_excluded
 
-        flags = name_exclusions(exclude(whole, {"pen": pen}), PARAMS)
+        flags = name_exclusions(exclude(whole, {"folds": folds}), PARAMS)
 
         assert [name for name, is_set in flags.items() if is_set] == expected
         assert set(flags) <= set(FLAGS)

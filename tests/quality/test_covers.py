@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from hetscore.quality.covers import CoverParams, dark_level, find_dark, find_foreign, find_pen
+from hetscore.quality.covers import CoverParams, dark_level, find_bare, find_dark, find_foreign, find_pen
 from hetscore.stain import unmix
 from tests.drawings import STAIN, Image, Mask, disc, shine
 from tests.quality.drawn import BLACK, BLUE_INK, HAIR, MPP, NUCLEI, RING, SHAPE, STROKE, TISSUE, density_of, lay
@@ -15,8 +15,8 @@ STAINED = pytest.mark.parametrize("dab", [0.0, 0.3, 1.0], ids=["unstained", "bro
 
 
 def _find(density: Image) -> tuple[Mask, Mask]:
-    hematoxylin = unmix(shine(density), STAIN)[0]
-    dark = find_dark(hematoxylin, dark_level(hematoxylin, TISSUE, MPP), MPP, PARAMS)
+    hematoxylin, dab = unmix(shine(density), STAIN)
+    dark = find_dark((hematoxylin, dab), dark_level(hematoxylin, TISSUE, MPP), MPP, PARAMS)
     return find_pen(dark, MPP, PARAMS), find_foreign(dark, MPP, PARAMS)
 
 
@@ -74,3 +74,41 @@ def test_a_little_dense_epithelium_in_much_pale_muscle_sets_the_level() -> None:
 def test_no_tissue_has_no_level() -> None:
     """Zero, not a failure."""
     assert dark_level(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, bool), MPP) == 0.0
+
+
+def test_a_thick_stained_gland_is_no_hair() -> None:
+    """Darker than all other tissue and as long as a hair, but brown, and 72 um wide."""
+    gland = TISSUE & (np.abs(np.indices(SHAPE)[1] - 110) <= 9)
+    pen, foreign = _find(density_of(0.1 * NUCLEI + 0.6 * gland, 1.0 * gland))
+
+    assert not pen.any()
+    assert not foreign.any()
+
+
+class TestFindBare:
+    """What lies on glass, and what may lie on tissue."""
+
+    def test_ink_apart_from_tissue_lies_on_glass(self) -> None:
+        """A stroke on the left of the fragment, 380 um away; both were taken for tissue."""
+        ink = np.zeros(SHAPE, bool)
+        ink[20:140, 2:12] = True
+        far = disc(SHAPE, 140, 80, 30)
+
+        np.testing.assert_array_equal(find_bare(ink, far | ink, MPP, PARAMS), ink)
+
+    def test_ink_on_a_fragment_hides_tissue_as_far_as_tissue_is_near(self) -> None:
+        """A long stroke: none of it is more than 300 um from tissue that is seen."""
+        bare = find_bare(STROKE, TISSUE | STROKE, MPP, PARAMS)
+
+        assert not (bare & TISSUE).any()
+        assert not bare[80, 199]  # 160 um from tissue
+
+    def test_the_soft_edge_of_ink_is_no_tissue(self) -> None:
+        """A line of haze beside the stroke is left over and was taken for tissue."""
+        haze = np.roll(STROKE, 2, axis=0)
+
+        np.testing.assert_array_equal(find_bare(STROKE, STROKE | haze, MPP, PARAMS), STROKE)
+
+    def test_nothing_covers_nothing(self) -> None:
+        """No ink, no glass."""
+        assert not find_bare(np.zeros(SHAPE, bool), TISSUE, MPP, PARAMS).any()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hetscore.domain import Rgb, TissueMask
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
-from hetscore.quality.focus import FocusParams, Read, find_blur
+from hetscore.quality.focus import FocusParams, find_blur
+from hetscore.quality.reading import Read
 from tests.drawings import WHITE, Mask, disc, paint, shine
 
 SHAPE = (70, 90)

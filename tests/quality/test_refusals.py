@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hetscore.domain import Rgb
+from hetscore.flags import FLAGS, Severity
 from hetscore.quality.refusals import RefusalParams, dark_share, find_refusals, pink_share
 from hetscore.stain import find_white
 from tests.drawings import EOSIN, WHITE, disc, glass, make_thumbnail, paint, shine
@@ -64,6 +65,46 @@ class TestRefusals:
         rgb = shine(density + brown)
         assert 0.05 < pink_share(rgb, WHITE, PARAMS) < 0.15
         assert _refusals(rgb) == ()
+
+
+def _gray(rgb: Rgb) -> Rgb:
+    return np.repeat(rgb.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+
+
+def _noise(low: int, high: int) -> Rgb:
+    return np.random.default_rng(1).integers(low, high, (*SHAPE, 3), dtype=np.uint8)
+
+
+STAINED = paint(0.3 * NUCLEI, 0.3 * TISSUE)
+VESSELS = np.multiply.outer(0.6 * TISSUE, (0.10, 0.99, 0.40)) + np.multiply.outer(0.3 * NUCLEI, (0.64, 0.63, 0.45))
+CASES: dict[str, tuple[Rgb, tuple[str, ...]]] = {
+    "hematoxylin and DAB": (STAINED, ()),
+    "hematoxylin alone, as of a negative slide": (paint(0.3 * NUCLEI, 0 * NUCLEI), ()),
+    "hematoxylin alone, heavy": (paint(0.8 * NUCLEI + 0.1 * TISSUE, 0 * NUCLEI), ()),
+    "DAB everywhere, nuclei seen through it": (paint(0.3 * NUCLEI, 0.15 * TISSUE), ()),
+    "DAB without counterstain": (paint(0 * NUCLEI, 0.4 * TISSUE + 0.4 * NUCLEI), ("no-counterstain",)),
+    "hematoxylin and a red chromogen": (shine(VESSELS), ("wrong-stain",)),
+    "gray": (_gray(STAINED), ("grayscale",)),
+    "gray and brown soot": (np.where(disc(SHAPE, 20, 20, 15)[..., None], _gray(STAINED) // 3, STAINED), ()),
+    "black": (np.zeros((*SHAPE, 3), np.uint8), ("not-brightfield",)),
+    "blank": (glass(*SHAPE), ()),
+    "blank, with the camera's noise": (_noise(238, 245), ()),
+    "noise in color": (_noise(0, 256), ("noise",)),
+    "gray noise": (_gray(np.repeat(_noise(60, 250)[..., :1], 3, axis=2)), ("noise",)),
+}
+"""Each kind of picture that may be given for a slide, and why it is refused."""
+
+
+@pytest.mark.parametrize(("rgb", "expected"), CASES.values(), ids=CASES)
+def test_what_is_no_her2_slide_is_refused_with_its_reason(rgb: Rgb, expected: tuple[str, ...]) -> None:
+    """The table of what comes in and what is said of it."""
+    assert _refusals(rgb) == expected
+
+
+def test_every_reason_blocks() -> None:
+    """What is refused is never scored."""
+    for name in {name for _, names in CASES.values() for name in names}:
+        assert FLAGS[name].severity is Severity.BLOCKING
 
 
 class TestShares:

@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from hetscore.domain import CaseResult, Decision, Her2Score, IshReading, IshResult, MppSource
+from hetscore.domain import (
+    CaseResult,
+    Decision,
+    FragmentMatch,
+    Her2Score,
+    IshReading,
+    IshResult,
+    MppSource,
+    Registration,
+)
 from hetscore.report import case_json
 from hetscore.report.document import CaseDocument, case_schema
 from tests.report.builders import SLIDE, empty_result, small_result
@@ -208,3 +218,20 @@ def test_a_slide_without_resolution_is_null() -> None:
 
     assert (record["mpp"], record["mpp_source"]) == (None, None)
     assert record["path"] == f"slides/{SLIDE}"
+
+
+def test_a_refused_match_gives_no_transform() -> None:
+    """Of a registration that fragment's row says why, and the other's where it lies, rounded."""
+    affine = np.array([[0.0, -1.00000049, 90.04], [1.0, 0.0, 7.0]])
+    matches = (
+        FragmentMatch(1, affine, 4.44, 9.06, 0.95, 40),
+        FragmentMatch(2, affine, None, None, 0.1, 4, "too small to be matched"),
+    )
+    result = replace(small_result(), registrations=(Registration("her2.tif", "he.tif", matches),))
+
+    (record,) = case_json.case_document(result).registrations
+
+    kept, refused = record.matches
+    assert (kept.affine, kept.error_um, kept.error_p90_um) == ([[0.0, -1.0, 90.04], [1.0, 0.0, 7.0]], 4.4, 9.1)
+    assert (refused.affine, refused.refused_because) == (None, "too small to be matched")
+    assert record.refused_because == "fragment 2: too small to be matched"

@@ -13,6 +13,7 @@ import pytest
 import shapely
 
 from hetscore.domain import CELL_COLUMNS, Cells, empty_cells
+from hetscore.errors import UsageError
 from hetscore.report import cells_parquet
 from hetscore.report.outlines import open_rings, outline_polygons
 from tests.report.builders import SLIDE, empty_result, small_cells, small_result
@@ -117,6 +118,39 @@ def test_polygons_of_open_closed_and_degenerate_outlines() -> None:
 
     assert [None if polygon is None else polygon.area for polygon in polygons] == [6.0, 6.0, None, None, None]
     assert open_rings(polygons)[1].tolist() == [0, 3, 6, 6, 6, 6]
+
+
+def test_what_a_person_said_comes_back(tmp_path: Path) -> None:
+    """A cell that is no tumor by hand is none in the file, and its probability stays."""
+    by_hand = np.zeros(29, np.int8)
+    by_hand[:2] = -1
+    slide = replace(small_result().slides[0], cells=small_cells().with_columns(tumor_by_hand=by_hand))
+
+    (path,) = cells_parquet.write(replace(small_result(), slides=(slide,)), tmp_path)
+
+    _, cells = cells_parquet.read_cells(path)
+    assert cells.is_tumor[:3].tolist() == [False, False, True]
+    assert pq.read_table(path)["is_tumor"].to_pylist()[:3] == [False, False, True]
+    assert (cells.p_tumor[:3] >= 0.5).all()
+
+
+@pytest.mark.parametrize("dropped", [["membrane_arcs", "gap_deg"], ["p_class_0"], ["slide"], ["outline"]])
+def test_a_file_of_another_version(tmp_path: Path, dropped: list[str]) -> None:
+    """Columns that are not there are named, with the remedy."""
+    (path,) = cells_parquet.write(small_result(), tmp_path)
+    pq.write_table(pq.read_table(path).drop_columns(dropped), path)
+
+    with pytest.raises(UsageError, match=f"no column {', '.join(dropped)}; .* Score the case again"):
+        cells_parquet.read_cells(path)
+
+
+def test_a_file_that_is_none(tmp_path: Path) -> None:
+    """An absent file and one that is no Parquet are told in one line."""
+    (tmp_path / "text.parquet").write_text("text")
+
+    for name in ("none.parquet", "text.parquet"):
+        with pytest.raises(UsageError, match=f"{name}: cannot be read [^\n]* Score the case again.$"):
+            cells_parquet.read_cells(tmp_path / name)
 
 
 def test_no_outline_at_all() -> None:

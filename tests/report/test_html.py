@@ -6,9 +6,20 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from hetscore.domain import CaseLabel, CaseResult, Decision, Her2Score, Her2Status, IshReading, IshResult
+from hetscore.domain import (
+    CaseLabel,
+    CaseResult,
+    Decision,
+    FragmentMatch,
+    Her2Score,
+    Her2Status,
+    IshReading,
+    IshResult,
+    Registration,
+)
 from hetscore.errors import UsageError
 from hetscore.flags import FLAGS
 from hetscore.report import html, write_case
@@ -204,6 +215,42 @@ def test_nothing_known_is_said_in_words(tmp_path: Path) -> None:
         "No single place decides.",
     ):
         assert words in text
+
+
+def with_companion() -> CaseResult:
+    """Make a case whose one field has its H&E field beside it; of three fragments one is refused."""
+    result, affine = small_result(), np.array([[0.0, -1.0, 90.0], [1.0, 0.0, 7.0]])
+    matches = (
+        FragmentMatch(1, affine, 4.4, 9.0, 0.95, 40),
+        FragmentMatch(2, affine, 6.1, 12.0, 0.8, 20),
+        FragmentMatch(3, affine, 128.2, 170.0, 0.1, 12, "estimated error 128 um exceeds a gland (100 um)"),
+    )
+    (field,) = result.pictures
+    beside = replace(field, slide="he.tif", caption="H&E, registered; estimated error 6 um")
+    registration = Registration(field.slide, "he.tif", matches)
+    return replace(result, pictures=(replace(field, companion=beside),), registrations=(registration,))
+
+
+def test_the_companion_is_shown_beside_its_field(tmp_path: Path) -> None:
+    """Two pictures in one figure, how well they are registered, and what is refused with the reason."""
+    write_case(with_companion(), tmp_path, ["csv", "json", "html"])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    figure = text[text.index('<figure class="pair">') :].split("</figure>")[0]
+    assert figure.count("<img") == 2
+    assert "Right: H&amp;E, registered; estimated error 6 um." in figure
+    assert "registered to 2 of 3 fragments" in text
+    assert "4 µm (fragment 1), 6 µm (fragment 2)" in text
+    assert "Not shown: fragment 3: estimated error 128 um exceeds a gland (100 um)." in text
+
+
+def test_without_a_companion_nothing_is_said_of_it(tmp_path: Path) -> None:
+    """The page of a case without H&E slide has neither pairs nor a section of it."""
+    write_case(small_result(), tmp_path, ["csv", "json", "html"])
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+
+    assert 'class="pair"' not in text
+    assert 'id="companion"' not in text
 
 
 def test_rebuilt_without_pixels(tmp_path: Path) -> None:

@@ -114,6 +114,18 @@ def test_more_pictures_than_places(tmp_path: Path) -> None:
     assert [path.name for path in paths][1:3] == ["field-1.jpg", "field-2.jpg"]
 
 
+def test_the_companion_stands_after_its_field(tmp_path: Path) -> None:
+    """Beside the second of two fields lies the H&E field, in a file named after it."""
+    beside = replace(small_picture(), slide="he.tif", caption="H&E")
+    result = replace(small_result(), pictures=(small_picture(), replace(small_picture(), companion=beside)))
+
+    pictures.write_pictures(result, tmp_path)
+
+    read = [(p.file, p.kind, p.slide, p.caption) for p, _ in pictures.read_pictures(tmp_path)]
+    assert [file for file, *_ in read] == ["overview-1.jpg", "field-1.jpg", "field-2.jpg", "field-2-he.jpg"]
+    assert read[-1][1:] == ("companion", "he.tif", "H&E")
+
+
 @pytest.mark.parametrize(
     ("row", "verdict"),
     [

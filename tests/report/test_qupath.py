@@ -12,9 +12,11 @@ from uuid import UUID
 
 import numpy as np
 import pytest
+import shapely
 from geojson_pydantic import FeatureCollection
 
-from hetscore.domain import CaseResult, empty_cells
+from hetscore.annotations import read_annotations
+from hetscore.domain import Annotations, CaseResult, Region, RegionKind, empty_cells, fragment_shape
 from hetscore.report import qupath
 from tests.report.builders import SLIDE, small_cells, small_result
 
@@ -65,18 +67,75 @@ def test_classes(tmp_path: Path) -> None:
 
 
 def test_fragments_are_locked_annotations(tmp_path: Path) -> None:
-    """Fragments are named, locked and classified by their verdict; a broken one is a multipolygon."""
+    """Fragments are named by their numbers and locked; the verdict is told beside; a broken one is a multipolygon."""
     found = [f for f in features(small_result(), tmp_path) if f["properties"]["objectType"] == "annotation"]
 
-    seen = [(f["properties"]["name"], f["properties"]["classification"]["name"], f["geometry"]["type"]) for f in found]
+    seen = [
+        (p["name"], p["classification"]["name"], p["metadata"]["Verdict"]) for p in (f["properties"] for f in found)
+    ]
 
     assert seen == [
-        ("Fragment 1", "Fragment: 2+ or 3+", "Polygon"),
-        ("Fragment 2", "Fragment: below 2+", "Polygon"),
-        ("Fragment 3", "Fragment: not assessable", "MultiPolygon"),
-        ("Fragment 4", "Fragment: control", "Polygon"),
+        ("1", "Fragment", "2+ or 3+"),
+        ("2", "Fragment", "below 2+"),
+        ("3", "Fragment", "not assessable"),
+        ("4", "Control", "control"),
     ]
+    assert [f["geometry"]["type"] for f in found] == ["Polygon", "Polygon", "MultiPolygon", "Polygon"]
     assert all(f["properties"]["isLocked"] for f in found)
+
+
+def test_sections_say_of_what(tmp_path: Path) -> None:
+    """The name of a section tells its piece, as it is read when given back."""
+    first, second, *others = small_result().slides[0].fragments
+    slide = replace(small_result().slides[0], fragments=(first, replace(second, level=2, section_of=1), *others))
+
+    found = features(replace(small_result(), slides=(slide,)), tmp_path)[1]["properties"]
+
+    assert (found["name"], found["metadata"]["Level"], found["metadata"]["Piece"]) == ("2, section of 1", "2", "1")
+
+
+def test_what_was_drawn_is_exported_as_given(tmp_path: Path) -> None:
+    """Regions come back with class, name and hole, in place of the fragments they made; an outline is not repeated."""
+    first, *others = small_result().slides[0].fragments
+    ring = shapely.Polygon(shapely.box(0, 0, 90, 90).exterior, [shapely.box(30, 30, 60, 60).exterior])
+    regions = (
+        Region(RegionKind.EXCLUDE, ring, "ink"),
+        Region(RegionKind.LEVEL, shapely.box(0, 0, 9, 9), level=2),
+        Region(RegionKind.FRAGMENT, shapely.box(20, 20, 300, 100)),
+        Region(RegionKind.FRAGMENT, fragment_shape(others[0]), "2"),
+    )
+    slide = replace(
+        small_result().slides[0],
+        fragments=(replace(first, is_drawn=True), *others),
+        annotations=Annotations(Path("a.geojson"), "ab" * 32, regions),
+    )
+
+    (path,) = qupath.write(replace(small_result(), slides=(slide,)), tmp_path)
+
+    found = read_annotations(path).regions
+    assert [(r.class_name, r.name) for r in found] == [
+        ("Fragment", "2"),
+        ("Fragment", "3"),
+        ("Control", "4"),
+        ("Exclude", "ink"),
+        ("Level 2", ""),
+        ("Fragment", ""),
+    ]
+    assert found[3].shape.equals(ring)
+
+
+def test_excluded_cells_are_shown(tmp_path: Path) -> None:
+    """A cell of no fragment is there to be taken back in."""
+    cells = small_cells()
+    slide = replace(
+        small_result().slides[0], cells=cells.with_columns(fragment=np.where(cells.x < 50, 0, cells.fragment))
+    )
+
+    names = [
+        f["properties"]["classification"]["name"] for f in features(replace(small_result(), slides=(slide,)), tmp_path)
+    ]
+
+    assert names[4:6] == ["Excluded", "Tumor: 3+"]
 
 
 def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:

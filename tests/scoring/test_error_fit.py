@@ -115,6 +115,20 @@ def test_other_cells_are_counted_where_they_can_mislead() -> None:
     assert model.false_tumor.n_cells == 103 + 103
 
 
+def test_groups_come_unevenly() -> None:
+    """Twelve in one of four fragments: m = 3 each, and 9 + 9 + 9 + 81 - 12 beyond chance; evenly, no unevenness."""
+    rows = " ... ... ".join(["ooo...ooo...ooo"] * 4)
+    many, none = fragment_of(f"{STRONG} ..... ..... {rows}"), fragment_of(STRONG)
+    even = fragment_of(f"{STRONG} ..... ..... ooo...ooo...ooo")
+
+    lumped = fit_errors(count(*SLIDES[1:2], slide_of(many, none, none, case_id="m")), ORIGIN)
+    spread = fit_errors(count(*SLIDES[1:2], slide_of(even, even, even, even, case_id="m")), ORIGIN)
+
+    assert len(lumped.objects.items) == len(spread.objects.items) == 12
+    assert lumped.objects.shape == pytest.approx(4 * 9 / (3 * 9 + 81 - 12))
+    assert spread.objects.shape > 1.0
+
+
 def _wrap(letters: str) -> str:
     """Break a line into rows of thirteen."""
     return " ".join(letters[i : i + 13] for i in range(0, len(letters), 13))
