@@ -107,6 +107,7 @@ def _stratum_lines(stratum: Stratum) -> Iterator[str]:
     yield f"name = {_text(stratum.name)}"
     yield f"neighbor_ratio = {_number(stratum.neighbor_ratio)}"
     yield f"fragment_sd = {_number(stratum.fragment_sd)}"
+    yield f"reach = {_number(stratum.reach)}"
     if stratum.ratio_range is not None:
         yield f"ratio_range = {_range(stratum.ratio_range)}"
     if stratum.sd_range is not None:
@@ -199,6 +200,7 @@ def _find_faults(model: ErrorModel) -> Iterator[str]:
         yield from _judge_rate(f"strata {stratum.name}", stratum.false_negative)
         yield from _judge_range(f"strata {stratum.name}: neighbor_ratio", stratum.neighbor_ratio, 1.0)
         yield from _judge_range(f"strata {stratum.name}: fragment_sd", stratum.fragment_sd, 0.0)
+        yield from _judge_range(f"strata {stratum.name}: reach", stratum.reach, 0.5)
     for name, rate in _named_rates(model).items():
         yield from _judge_rate(name, rate)
     yield from _judge_range("false_tumor_sd", model.false_tumor_sd, 0.0)

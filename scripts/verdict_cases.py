@@ -2,8 +2,8 @@
 
     python -m scripts.verdict_cases --manner typical --use trial --seed 9101 --out DIR
 
-Two uses, drawn with different seeds: `calibrate` (homogeneous cases, and some with a negative fragment, from which the
-errors of the cell calls are counted) and `trial` (also clones of 5 to 50 cells and mosaics, by which the verdict is
+Three uses, drawn with different seeds: `calibrate` (homogeneous cases, and some with a negative fragment, from which the
+errors of the cell calls are counted), `beside` (a few more for it) and `trial` (also clones of 5 to 50 cells and mosaics, by which the verdict is
 judged). The manner is that of the preset of the same name.
 """
 
@@ -51,12 +51,13 @@ KINDS = HOMO | FRAGMENT | CLONES | MOSAICS
 
 USES = {
     "calibrate": {"homo-3plus": 10, "homo-2plus": 10, "negative-fragment": 4},
+    "beside": {"clone-50": 3, "clone-20": 1, "mosaic-20": 2},
     "trial": dict.fromkeys(HOMO, 16)
     | dict.fromkeys(FRAGMENT, 6)
     | dict.fromkeys(CLONES, 5)
     | dict.fromkeys(MOSAICS, 3),
 }
-"""How many cases of each kind: at least 30 homogeneous ones to be tried on, so that none wrong says under 10 %."""
+"""How many cases of each kind. The second is for negative cells beside stained ones. On trial at least 30 homogeneous ones to be tried on, so that none wrong says under 10 %."""
 
 MANNERS: dict[str, tuple[Manner, Callable[[Rng], OpticsSpec], tuple[int, int], float]] = {
     "typical": (USUAL, usual_optics, (80, 93), 0.0),

@@ -86,7 +86,7 @@ class TestLoadSettings:
     def test_as_dict_is_fit_for_json(self) -> None:
         """It goes into run.json with every value in it."""
         plain = json.loads(json.dumps(load_settings().as_dict()))
-        assert plain["tissue"]["halo_um"] == 20.0
+        assert plain["tissue"]["halo_um"] == 24.0
         assert plain["mpp"] is None
 
 

@@ -45,6 +45,7 @@ from hetscore.report.document import (
     DecidedBy,
     DecisivePlace,
     DrawnRecord,
+    FragmentCountRecord,
     FragmentCounts,
     Her2,
     Heterogeneity,
@@ -56,6 +57,7 @@ from hetscore.report.document import (
     Row,
     SensitivityRecord,
     SlideRecord,
+    SplitRecord,
     StainRecord,
 )
 from hetscore.report.evidence_json import record_evidence
@@ -286,7 +288,31 @@ def _slide(slide: SlideResult) -> SlideRecord:
         height=info.height,
         stain=None if slide.stain is None else _stain(slide.stain),
         annotations=None if slide.annotations is None else _drawn(slide.annotations),
+        count=_count(slide),
     )
+
+
+def _count(slide: SlideResult) -> FragmentCountRecord | None:
+    """Tell how sure the count is; necks by the numbers that their fragments have in the case.
+
+    The slide numbers what it found from 1; a piece that nobody drew anew shows by how much the case shifts that.
+    """
+    if slide.survey is None or slide.survey.fragments.count_range is None:
+        return None
+    found = slide.survey.fragments
+    number_of = {item.bounds: item.id for item in found.items}
+    shifts = [f.id - number_of[f.bounds] for f in slide.fragments if f.bounds in number_of]
+    least, most = slide.survey.fragments.count_range
+    splits = [
+        SplitRecord(
+            fragments=[number + shifts[0] for number in split.fragments],
+            confidence=round(split.confidence, INDEX_DECIMALS),
+            reason=split.reason,
+        )
+        for split in found.splits
+        if shifts
+    ]
+    return FragmentCountRecord(least=least, most=most, splits=splits)
 
 
 def _registration(registration: Registration) -> RegistrationRecord:

@@ -271,6 +271,22 @@ class RegistrationRecord(_Record):
     matches: list[MatchRecord] = Field(description="By fragment; empty where the H&E slide could not be read.")
 
 
+class SplitRecord(_Record):
+    """A neck at which tissue was taken for pieces that touch, or may be."""
+
+    fragments: list[Count] = Field(description="Those it was cut into; one where it was not cut.")
+    confidence: Annotated[float, Field(ge=0, le=1)] = Field(description="That they are pieces of their own.")
+    reason: str
+
+
+class FragmentCountRecord(_Record):
+    """How sure the number of fragments is, as found: before anything drawn by hand was applied."""
+
+    least: Count = Field(description="At half and at twice the bridging distance, doubtful necks cut or not.")
+    most: Count
+    splits: list[SplitRecord] = Field(description="None where every fragment was drawn by hand.")
+
+
 class SlideRecord(_Record):
     """One slide read for the case."""
 
@@ -283,6 +299,7 @@ class SlideRecord(_Record):
     height: Count = Field(description="Level-0 pixels.")
     stain: StainRecord | None = Field(default=None, description="Null where the slide was not analyzed.")
     annotations: DrawnRecord | None = Field(default=None, description="Null where nothing was drawn.")
+    count: FragmentCountRecord | None = Field(default=None, description="Null where the slide was not analyzed.")
 
 
 class ModelRecord(_Record):

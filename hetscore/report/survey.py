@@ -32,6 +32,7 @@ from hetscore.domain import (
     RegionKind,
     SlideInfo,
     SlideResult,
+    Split,
     StainEstimate,
     Survey,
     Thumbnail,
@@ -98,6 +99,8 @@ class _FoundRecord:
     fragments: list[_FragmentRecord]
     dropped: dict[str, int]
     fragment_flags: list[str]
+    count_range: tuple[int, int] | None
+    splits: list[Split]
     failed: list[FailedTile]
     flags: list[str]
 
@@ -236,6 +239,8 @@ def _record_survey(survey: Survey) -> _FoundRecord:
         fragments=[_record_fragment(fragment) for fragment in found.items],
         dropped=dict(found.dropped),
         fragment_flags=list(found.flags),
+        count_range=found.count_range,
+        splits=list(found.splits),
         failed=list(survey.failed),
         flags=list(survey.flags),
     )
@@ -308,6 +313,8 @@ def _read_survey(path: Path, found: _FoundRecord, slide: str) -> Survey:
             mpp=found.mpp,
             dropped=found.dropped,
             flags=tuple(found.fragment_flags),
+            count_range=found.count_range,
+            splits=tuple(found.splits),
         ),
         failed=tuple(found.failed),
         flags=tuple(found.flags),

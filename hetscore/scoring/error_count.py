@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from hetscore.domain import CellTruth, KnownFragment, KnownSlide, MembraneClass
 from hetscore.scoring.clusters import Edges, cluster_sizes, label_clusters, largest_cluster, link_cells
@@ -181,6 +182,10 @@ class FragmentErrors:
     """Sum of the squared sizes of the linked groups of misread cells;"""
     expected_squares: float
     """the same if they lay anywhere."""
+    n_far_pairs: int
+    """Pairs of misread cells `FAR` distances of linked cells apart;"""
+    expected_far: float
+    """as many as there would be if they lay anywhere."""
     objects: tuple[FalseObject, ...]
 
 
@@ -219,6 +224,7 @@ def count_errors(fragment: LinkedFragment) -> FragmentErrors:
     labels = label_clusters(len(nest), nest.edges, is_stray)
     objects = _list_objects(labels, fragment.p_tumor)
     squares, expected_squares = _square_groups(edges, missed)
+    n_far, n_far_errors = _count_far(nest, is_over)
     return FragmentErrors(
         stratum=nest.stratum,
         area_mm2=nest.area_mm2,
@@ -234,8 +240,27 @@ def count_errors(fragment: LinkedFragment) -> FragmentErrors:
         expected_links=len(edges) * c * (c - 1) / (n * (n - 1)) if n > 1 else 0.0,
         group_squares=squares,
         expected_squares=expected_squares,
+        n_far_pairs=n_far_errors,
+        expected_far=n_far * c * (c - 1) / (n * (n - 1)) if n > 1 else 0.0,
         objects=objects,
     )
+
+
+FAR = 4.0
+"""Distances of linked cells, half a one more or less, at which errors are paired to see how far they clump: a field
+that reaches two distances has hardly any correlation left there, one of uneven staining nearly all."""
+
+
+def _count_far(nest: Nest, is_over: Bools) -> tuple[int, int]:
+    """Count the pairs of overexpressing cells so far apart, and those of them that are both misread."""
+    points = np.column_stack([nest.x_um, nest.y_um])
+    bounds = (FAR - 0.5) * nest.spacing_um, (FAR + 0.5) * nest.spacing_um
+    n_pairs = []
+    for chosen in (is_over, is_over & nest.is_negative):
+        tree = cKDTree(points[chosen])
+        near, far = (int(n) for n in tree.count_neighbors(tree, bounds))
+        n_pairs.append((far - near) // 2)
+    return n_pairs[0], n_pairs[1]
 
 
 def _touch(edges: Edges, member: Bools) -> Bools:

@@ -190,6 +190,7 @@ def _fit_stratum(counts: Counts, name: str) -> Stratum:
         fragment_sd=spread.fragment_sd,
         ratio_range=spread.ratio_range,
         sd_range=spread.sd_range,
+        reach=spread.reach,
     )
 
 

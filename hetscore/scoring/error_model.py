@@ -64,6 +64,8 @@ class Stratum:
     ratio_range: tuple[float, float] | None = None
     sd_range: tuple[float, float] | None = None
     """Bounds of the 95 % intervals of both; None where too few errors were seen to measure them."""
+    reach: float = 2.0
+    """How far the clumping reaches: standard deviation of the kernel of its field, in distances of linked cells."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.scoring.error_count import FragmentErrors
+from hetscore.scoring.error_count import FAR, FragmentErrors
+from hetscore.scoring.simulator import find_latent
 
 Floats = NDArray[np.float64]
 Range = tuple[float, float]
@@ -22,6 +24,10 @@ MIN_ERRORS = 10
 UNSEEN_RATIO, UNSEEN_SD = 5.0, 0.5
 """Where fewer were seen: what a latent correlation of 0.3 makes of a rate of 1 %, and the spread between fragments of
 the simulations that the verdict's limits were chosen on."""
+UNSEEN_REACH = 2.0
+"""Of the field of the same simulations."""
+MOST_REACH = 8.0
+"""Beyond, a field covers a fragment: that is the spread between fragments."""
 TAIL = 0.025
 """On either side of a 95 % interval."""
 
@@ -34,6 +40,7 @@ class Spread:
     fragment_sd: float
     ratio_range: Range | None
     sd_range: Range | None
+    reach: float = UNSEEN_REACH
 
 
 def find_spread(cases: Sequence[Sequence[FragmentErrors]], draws: NDArray[np.int64]) -> Spread:
@@ -64,7 +71,25 @@ def find_spread(cases: Sequence[Sequence[FragmentErrors]], draws: NDArray[np.int
     drawn = draws @ rows
     ratio, sd = neighbor_ratio(total[None]), find_fragment_sd(total[None])
     ratios, sds = neighbor_ratio(drawn), find_fragment_sd(drawn)
-    return Spread(float(ratio[0]), float(sd[0]), _middle(ratios), _middle(sds))
+    rate = float(total[0] / total[1])
+    reach = _find_reach(cases, rate, float(ratio[0]))
+    return Spread(float(ratio[0]), float(sd[0]), _middle(ratios), _middle(sds), reach)
+
+
+def _find_reach(cases: Sequence[Sequence[FragmentErrors]], rate: float, ratio: float) -> float:
+    """Say how far the clumping reaches, from pairs of errors next to each other and `FAR` apart.
+
+    The correlation of a Gaussian field with a kernel of standard deviation s falls as ``exp(-d^2 / (4 s^2))``: from
+    that at d = 1 and at d = `FAR`, each found from how often errors come in pairs there, s follows.
+    """
+    seen, expected = (sum(getattr(f, n) for case in cases for f in case) for n in ("n_far_pairs", "expected_far"))
+    far_ratio = seen / expected if expected > 0 else 1.0
+    near, far = (find_latent(rate, value, 1.0) for value in (ratio, far_ratio))
+    if near <= 0 or far <= 0:
+        return UNSEEN_REACH
+    fall = log(near / far)
+    most = (FAR**2 - 1) / (4 * MOST_REACH**2)
+    return float(sqrt((FAR**2 - 1) / (4 * max(fall, most))))
 
 
 def _middle(values: Floats) -> Range:

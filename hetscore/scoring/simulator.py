@@ -26,9 +26,9 @@ from hetscore.scoring.scan import find_windows
 Bools = NDArray[np.bool_]
 _Floats = NDArray[np.float64]
 
-FIELD_SPACINGS = 2.0
-"""Reach of the clumping, as the standard deviation of the kernel in distances between linked cells: the field of the
-simulations that the verdict's error rates rest on (docs/method.md)."""
+_NODE_STEP = 0.8
+"""Distance of the nodes of white noise that a field is made of, in standard deviations of its kernel: its correlation
+is that of a continuous one to 0.05 (tested)."""
 MAX_LATENT = 0.95
 """Largest share of the variance that neighbors have in common: above, a field is one lump, and no error is single."""
 _BLOCK_CALLS = 2_000_000
@@ -60,38 +60,45 @@ class Nest:
         """Nearest cells of each, for the scan."""
         return find_windows(self.x_um, self.y_um)
 
-    @cached_property
-    def kernel(self) -> csr_array:
-        """(n, n) weights that make a field of unit variance out of white noise on the cells."""
-        return _make_kernel(self.x_um, self.y_um, FIELD_SPACINGS * self._spacing)
+    def field(self, reach: float) -> Field:
+        """Make a field on the cells, once for each reach; see `Stratum.reach`."""
+        known: dict[float, Field] = self.__dict__.setdefault("_fields", {})
+        if reach not in known:
+            known[reach] = _make_field(self.x_um, self.y_um, self.edges, reach * self.spacing_um)
+        return known[reach]
 
     @cached_property
-    def linked_correlation(self) -> float:
-        """Mean correlation of the field at linked cells."""
-        first, second = self.edges[:: max(1, len(self.edges) // 2000)].T
-        if not len(first):
-            return 1.0
-        return float(np.asarray((self.kernel[first] * self.kernel[second]).sum(axis=1)).mean())
-
-    @property
-    def _spacing(self) -> float:
+    def spacing_um(self) -> float:
         """Median length of a link; 1 um where there is none, which leaves every cell alone."""
         first, second = self.edges.T
         lengths = np.hypot(self.x_um[first] - self.x_um[second], self.y_um[first] - self.y_um[second])
         return float(np.median(lengths)) if len(lengths) else 1.0
 
 
-def _make_kernel(x: _Floats, y: _Floats, sigma: float) -> csr_array:
-    """Weigh neighbors up to 2.5 standard deviations away; each row has length 1."""
-    points = np.column_stack([x, y])
-    pairs = cKDTree(points).query_pairs(2.5 * sigma, output_type="ndarray")
-    distance = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
-    own = np.arange(len(x))
-    weight = np.exp(-0.5 * (distance / sigma) ** 2)
-    rows, columns = np.concatenate([pairs[:, 0], pairs[:, 1], own]), np.concatenate([pairs[:, 1], pairs[:, 0], own])
-    weights = np.concatenate([weight, weight, np.ones(len(x))])
-    length = np.sqrt(np.bincount(rows, weights**2, minlength=len(x)))
-    return csr_array(((weights / length[rows]).astype(np.float32), (rows, columns)), shape=(len(x), len(x)))
+@dataclass(frozen=True)
+class Field:
+    """A Gaussian field of unit variance on some cells."""
+
+    kernel: csr_array
+    """(cells, nodes) weights of white noise on the nodes of a grid; each row has length 1."""
+    linked_correlation: float
+    """Mean correlation at linked cells."""
+
+
+def _make_field(x: _Floats, y: _Floats, edges: Edges, sigma: float) -> Field:
+    """Weigh nodes up to 2.5 standard deviations away."""
+    reach, step = 2.5 * sigma, _NODE_STEP * sigma
+    along = [np.arange(part.min() - reach, part.max() + reach + step, step) for part in (x, y)]
+    nodes = np.stack(np.meshgrid(*along), axis=-1).reshape(-1, 2)
+    tree = cKDTree(np.column_stack([x, y]))
+    near = tree.sparse_distance_matrix(cKDTree(nodes), reach, output_type="ndarray")
+    weight = np.exp(-0.5 * (near["v"] / sigma) ** 2)
+    length = np.sqrt(np.bincount(near["i"], weight**2, minlength=len(x)))
+    values = (weight / length[near["i"]]).astype(np.float32)
+    kernel = csr_array((values, (near["i"], near["j"])), shape=(len(x), len(nodes)))
+    first, second = edges[:: max(1, len(edges) // 2000)].T
+    linked = np.asarray((kernel[first] * kernel[second]).sum(axis=1)) if len(first) else np.ones(1)
+    return Field(kernel, float(linked.mean()))
 
 
 def neighbor_probability(rate: float, correlation: float) -> float:
@@ -166,13 +173,14 @@ def simulate(nest: Nest, model: ErrorModel, draws: Draws, rng: np.random.Generat
         Which replicates, and which cells are read as negative in each.
     """
     stratum = model.stratum(nest.stratum)
-    latent = find_latent(stratum.false_negative.value, stratum.neighbor_ratio, nest.linked_correlation)
+    field = nest.field(stratum.reach)
+    latent = find_latent(stratum.false_negative.value, stratum.neighbor_ratio, field.linked_correlation)
     n_draws = len(draws.false_negative)
     step = max(1, _BLOCK_CALLS // max(1, len(nest)))
     for first in range(0, n_draws, step):
         part = slice(first, min(first + step, n_draws))
         limits = ndtri(_draw_rates(stratum, draws.false_negative[part], rng)).astype(np.float32)
-        negative = _draw_field(nest, latent, len(limits), rng) < limits[:, None]
+        negative = _draw_field(field, latent, len(limits), rng) < limits[:, None]
         scattered = _draw_scattered(model, draws.false_tumor[part], rng)
         negative |= rng.random(negative.shape, np.float32) < scattered[:, None]
         _add_objects(negative, nest, model, draws.objects_per_mm2[part], rng)
@@ -198,13 +206,14 @@ def _shift_odds(rate: float, shift: _Floats) -> _Floats:
     return shifted
 
 
-def _draw_field(nest: Nest, latent: float, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
+def _draw_field(field: Field, latent: float, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """(n, cells) standard normal values, alike among neighbors by the latent share."""
-    own = rng.standard_normal((n, len(nest)), np.float32)
+    n_cells, n_nodes = field.kernel.shape
+    own = rng.standard_normal((n, n_cells), np.float32)
     if latent == 0.0:
         return own
-    field = (nest.kernel @ rng.standard_normal((len(nest), n), np.float32)).T
-    value: NDArray[np.float32] = np.float32(np.sqrt(1 - latent)) * own + np.float32(np.sqrt(latent)) * field
+    shared = (field.kernel @ rng.standard_normal((n_nodes, n), np.float32)).T
+    value: NDArray[np.float32] = np.float32(np.sqrt(1 - latent)) * own + np.float32(np.sqrt(latent)) * shared
     return value
 
 

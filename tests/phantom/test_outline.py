@@ -22,7 +22,7 @@ def test_outline_is_one_piece_within_its_size(seed: int, diameter: int) -> None:
     assert not outline[:, -5:].any()
     assert outline[5].any()
     assert outline[:, -6].any()
-    assert outline.sum() > 0.05 * diameter**2
+    assert outline.sum() > 0.02 * diameter**2  # the least of 8,480 outlines is 0.028, one in a thousand is below 0.05
     row, column = np.nonzero(outline)
     assert max(np.ptp(row), np.ptp(column)) <= 1.1 * diameter + 2
 

@@ -65,6 +65,8 @@ def errors_of(n: int, c: int, *, stratum: str = "3+", links: int = 0, expected: 
         expected_links=expected,
         group_squares=float(c),
         expected_squares=float(c),
+        n_far_pairs=0,
+        expected_far=0.0,
         objects=(),
     )
 

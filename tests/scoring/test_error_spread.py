@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetscore.scoring.error_count import FragmentErrors, count_errors, link_slide
+from hetscore.domain import CellTruth
+from hetscore.scoring.error_count import FragmentErrors, LinkedFragment, count_errors, link_slide
 from hetscore.scoring.error_spread import (
     MIN_ERRORS,
     UNSEEN_RATIO,
@@ -18,7 +19,9 @@ from hetscore.scoring.error_spread import (
     find_plain_sd,
     find_spread,
 )
+from hetscore.scoring.simulator import draw_shared, simulate
 from tests.scoring.known import draw_clumped, errors_of, fragment_of, slide_of, text_of
+from tests.scoring.nests import make_errors, make_nest
 
 
 def spread_of(*cases: list[FragmentErrors]) -> Spread:
@@ -111,3 +114,22 @@ def test_fragments_may_come_in_any_order(counts: list[int]) -> None:
     assert forth.neighbor_ratio == pytest.approx(back.neighbor_ratio)
     assert forth.fragment_sd >= 0.0
     assert forth.neighbor_ratio >= 1.0
+
+
+@pytest.mark.parametrize("reach", [2.0, 5.0])
+def test_the_reach_of_clumping_is_found_again(reach: float) -> None:
+    """From errors drawn on a lattice, a field of two spacings is told from one of five."""
+    model, rng = make_errors(0.04, 6.0, reach=reach), np.random.default_rng(3)
+    nests = [make_nest(1600, k) for k in range(24)]
+    draws = draw_shared(model, 1, rng)
+    read = [next(simulate(nest, model, draws, rng))[1][0] for nest in nests]
+    known = [
+        LinkedFragment(
+            replace(nest, is_negative=negative),
+            np.ones(len(nest)),
+            np.full(len(nest), CellTruth.OVEREXPRESSED, np.int8),
+        )
+        for nest, negative in zip(nests, read, strict=True)
+    ]
+    spread = find_spread([[count_errors(fragment)] for fragment in known], np.ones((1, len(known)), np.int64))
+    assert spread.reach == pytest.approx(reach, rel=0.4)

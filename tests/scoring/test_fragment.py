@@ -205,8 +205,8 @@ class TestLaws:
         before, after = _score(cells), _score(join_cells([crowd, cells]))
         assert after.expected_tumor == pytest.approx(before.expected_tumor + 0.1 * len(others), abs=1e-4)
         doubts = tuple(flag for flag in after.flags if flag != "maybe-tumor")  # of a fragment without tumor cells
-        known = {"n_cells": before.n_cells + len(others), "expected_tumor": after.expected_tumor}
-        assert replace(after, flags=doubts) == replace(before, **known)
+        n_cells, expected = before.n_cells + len(others), after.expected_tumor
+        assert replace(after, flags=doubts) == replace(before, n_cells=n_cells, expected_tumor=expected)
 
     @given(lattices(), st.integers(0, 35), st.sampled_from(list(GUIDELINES)))
     def test_a_stronger_cell_never_lowers_the_score(self, cells: Cells, which: int, guideline: str) -> None:

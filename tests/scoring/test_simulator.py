@@ -45,19 +45,24 @@ def test_the_latent_share_is_bounded() -> None:
     assert find_latent(0.01, 100.0, FIELD_AT_A_LINK) == MAX_LATENT
 
 
-def test_the_field_is_standard_and_reaches_two_spacings() -> None:
-    """Rows of the kernel have length 1; linked cells correlate as the theory says."""
+@pytest.mark.parametrize("reach", [2.0, 4.0])
+def test_the_field_is_standard_and_reaches_as_far(reach: float) -> None:
+    """Rows of the kernel have length 1; cells d spacings apart correlate by exp(-d^2 / (4 reach^2))."""
     nest = make_nest(900)
-    length = np.sqrt(np.asarray(nest.kernel.power(2).sum(axis=1)))
+    field = nest.field(reach)
+    length = np.sqrt(np.asarray(field.kernel.power(2).sum(axis=1)))
     assert length == pytest.approx(1.0, abs=1e-5)
-    assert nest.linked_correlation == pytest.approx(FIELD_AT_A_LINK, abs=0.02)
+    assert field.linked_correlation == pytest.approx(np.exp(-1 / (4 * reach**2)), abs=0.02)
+    away = np.hypot(nest.x_um - nest.x_um[435], nest.y_um - nest.y_um[435]) / SPACING_UM
+    seen = np.asarray((field.kernel @ field.kernel[[435]].T).todense()).ravel()
+    assert seen == pytest.approx(np.exp(-(away**2) / (4 * reach**2)), abs=0.05)
 
 
-@pytest.mark.parametrize("ratio", [1.0, 3.3, 8.0])
-def test_rate_and_clumping_come_back(ratio: float) -> None:
+@pytest.mark.parametrize(("ratio", "reach"), [(1.0, 2.0), (3.3, 2.0), (8.0, 2.0), (5.0, 5.0)])
+def test_rate_and_clumping_come_back(ratio: float, reach: float) -> None:
     """Of many readings the mean rate and the chance of a negative neighbor are those of the model."""
     nest = make_nest(900)
-    negative = _draw(nest, make_errors(0.03, ratio))
+    negative = _draw(nest, make_errors(0.03, ratio, reach=reach), 1200)
     first, second = nest.edges.T
     both = np.count_nonzero(negative[:, first] & negative[:, second]) / negative[:, first].sum()
     assert negative.mean() == pytest.approx(0.03, rel=0.1)
