@@ -2,9 +2,11 @@
 
     python -m scripts.verdict_cases --manner typical --use trial --seed 9101 --out DIR
 
-Three uses, drawn with different seeds: `calibrate` (homogeneous cases, and some with a negative fragment, from which the
-errors of the cell calls are counted), `beside` (a few more for it) and `trial` (also clones of 5 to 50 cells and mosaics, by which the verdict is
-judged). The manner is that of the preset of the same name.
+Three uses, drawn with different seeds: `calibrate` (homogeneous cases, and some with a negative fragment, by which the
+errors of the cell calls are counted), `beside` (a few more, for negative cells that touch stained ones) and `trial`
+(also clones of 5 to 50 cells and mosaics, by which the verdict is judged). The manner is that of the preset of the same
+name. The errors that come with the network were counted on `calibrate` of both manners (seeds 7001 and 7002) and on
+`beside` (typical, 7003).
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ USES = {
     | dict.fromkeys(CLONES, 5)
     | dict.fromkeys(MOSAICS, 3),
 }
-"""How many cases of each kind. The second is for negative cells beside stained ones. On trial at least 30 homogeneous ones to be tried on, so that none wrong says under 10 %."""
+"""How many cases of each kind. On trial are at least 30 homogeneous ones, so that none wrong says under 10 %."""
 
 MANNERS: dict[str, tuple[Manner, Callable[[Rng], OpticsSpec], tuple[int, int], float]] = {
     "typical": (USUAL, usual_optics, (80, 93), 0.0),

@@ -47,7 +47,7 @@ class Evidence:
     is_site: bool = False
     """Whether the errors were counted on slides of the site."""
     false_tumor_p: float | None = None
-    """Mean probability of tumor that nine of ten groups of other cells stay below; None if none was seen."""
+    """Mean probability of tumor that three of four groups of other cells stay below; None if none was seen."""
     detectable: tuple[Detectable, ...] = ()
     probability_homo: float | None = None
     """Chance that no fragment holds truly negative cells, before any look at where they lie; with the prior of"""

@@ -18,8 +18,9 @@ from hetscore.scoring.simulator import Nest
 MOST_OUTSIDE = 2
 """Numbers of `LOOKS` in which a slide may differ and its errors still be taken for those that were counted. Of like
 slides one in 200 lies outside in any one of eleven; three at once are no chance."""
-FALSE_TUMOR_QUANTILE = 0.9
-"""Of the groups of cells that are no tumor, by their mean probability: a cluster must be called tumor more firmly."""
+FALSE_TUMOR_QUANTILE = 0.75
+"""Of the groups of cells that are no tumor, by their mean probability: a cluster must be called tumor more firmly. On
+the trial of docs/verdict.md 0.9 left five more of 64 heterogeneous cases to a reviewer and made one false hetero less."""
 MOST_CONTAMINATION = 0.5
 """Expected share of cells that are no tumor, at most: beyond, a count of negative cells tells nothing of tumor."""
 

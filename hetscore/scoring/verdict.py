@@ -193,7 +193,7 @@ def _pool(fragment: FragmentScore) -> NegativeCluster:
 
 
 def _is_tumor(cluster: NegativeCluster, evidence: Evidence) -> bool:
-    """Whether a cluster is called tumor more firmly than nine of ten groups that are none."""
+    """Whether a cluster is called tumor more firmly than three of four groups that are none."""
     if cluster.p_tumor is None or evidence.false_tumor_p is None:
         return True
     return cluster.p_tumor > evidence.false_tumor_p
