@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import ceil
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,6 +22,48 @@ def mark_failed(fragments: Fragments, failed: Sequence[Box]) -> tuple[Fragment, 
     """Note on each fragment how many of its tiles could not be read; `failed` are their cores."""
     touched = [find_touched(fragments, core) for core in failed]
     return tuple(replace(f, n_failed_tiles=sum(f.id in labels for labels in touched)) for f in fragments.items)
+
+
+HIDDEN_REACH_UM = 100.0
+"""Excluded tissue so near to a fragment is taken for a part of it: the distance over which pieces are bridged."""
+NOT_HIDING = ("annotated", "not-read", "dust-and-edges")
+"""Reasons that hide nothing of a fragment: what a person took out, or was never a part of it."""
+
+
+def mark_hidden(fragments: Fragments, found: Sequence[Fragment], tissue: TissueMask) -> tuple[Fragment, ...]:
+    """Note on each fragment how much tissue in it or beside it was not judged.
+
+    Parameters
+    ----------
+    fragments : Fragments
+        Where they lie.
+    found : sequence of Fragment
+        The same, as marked so far.
+    tissue : TissueMask
+        With what was excluded, by reason.
+
+    Returns
+    -------
+    tuple of Fragment
+        In the order of `found`. Area between two fragments counts for both.
+    """
+    masks = [mask for reason, mask in tissue.excluded.items() if reason not in NOT_HIDING and mask.any()]
+    if not masks:
+        return tuple(found)
+    hiding = np.logical_or.reduce(masks)
+    radius = max(1, round(HIDDEN_REACH_UM / tissue.mpp))
+    return tuple(replace(f, hidden_mm2=tissue.area_mm2(_hide(f, fragments, hiding, radius))) for f in found)
+
+
+def _hide(fragment: Fragment, fragments: Fragments, hiding: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Excluded pixels within a distance of a fragment, in its box of the thumbnail grown by that distance."""
+    box, scale = fragment.bounds, fragments.downsample
+    rows = slice(max(0, box.y // scale - radius), ceil(box.bottom / scale) + radius)
+    columns = slice(max(0, box.x // scale - radius), ceil(box.right / scale) + radius)
+    near = fragments.labels[rows, columns] == fragment.id
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    grown: NDArray[np.bool_] = cv2.dilate(near.astype(np.uint8), disc) > 0
+    return grown & hiding[rows, columns]
 
 
 def find_touched(fragments: Fragments, core: Box) -> set[int]:

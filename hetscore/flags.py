@@ -121,6 +121,12 @@ _ROWS = (
         " tumor, but fewer are called so. Poorly cohesive tumor without stain looks like muscle or stroma.",
     ),
     Flag(
+        "hidden-tissue",
+        Severity.CAUTION,
+        "More than a twentieth of a fragment lies under artefacts or out of focus and was not judged: a case with such"
+        " a tumor fragment cannot be called homo-HER2.",
+    ),
+    Flag(
         "outside-calibration",
         Severity.CAUTION,
         "The slides look unlike those that the errors were counted on: the label is provisional.",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hetscore.coverage import mark_failed, measure_coverage, take_out
+from hetscore.coverage import mark_failed, mark_hidden, measure_coverage, take_out
 from hetscore.domain import Fragment, Fragments, TissueMask
 from hetscore.geometry import Box
 
@@ -63,3 +63,19 @@ def test_what_is_taken_out_later() -> None:
 
     assert found.excluded_mm2 == pytest.approx({"opaque-particles": 2.0, "annotated": 5.0, "not-read": 1.0})
     assert (found.analysed_mm2, found.tissue_mm2) == pytest.approx((4.0, 12.0))
+
+
+def test_hidden_tissue_is_that_of_the_fragments_beside_it() -> None:
+    """On a thumbnail of 50 um pixels: ink two pixels away hides, three pixels away it does not, nor what a person took.
+
+    Fragment 1 is the square in the corner; the pixels marked are 1 and 2 columns, or 3 and more, to the right of it.
+    """
+    labels = np.zeros((4, 12), np.int32)
+    labels[:, :4] = 1
+    ink, by_hand = (np.zeros(labels.shape, bool) for _ in range(2))
+    ink[:, 5:8] = True
+    by_hand[:, 4] = True
+    found = Fragments((Fragment(1, SLIDE, (), Box(0, 0, 40, 40), 1.0),), labels, 10, 50.0, {})
+    masked = TissueMask(labels > 0, 10, 50.0, {"pen": ink, "annotated": by_hand})
+    assert mark_hidden(found, found.items, masked)[0].hidden_mm2 == pytest.approx(4 * 0.05**2)
+    assert mark_hidden(found, found.items, TissueMask(labels > 0, 10, 50.0, {})) == found.items

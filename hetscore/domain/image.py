@@ -116,6 +116,8 @@ class Fragment:
     """Why it is excluded."""
     n_failed_tiles: int = 0
     """Tiles with a part of it that could not be read."""
+    hidden_mm2: float = 0.0
+    """Tissue in it or beside it that lies under artefacts or out of focus and was not judged."""
     is_drawn: bool = False
     """Whether the user drew it."""
 

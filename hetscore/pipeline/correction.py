@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hetscore.annotations import Correction, call_tumor, correct_fragments
 from hetscore.config import Settings
-from hetscore.coverage import find_touched, mark_failed, measure_coverage, take_out
+from hetscore.coverage import find_touched, mark_failed, mark_hidden, measure_coverage, take_out
 from hetscore.domain import Annotations, Cells, Fragments, SlideResult, Survey, TissueMask
 from hetscore.errors import SlideError
 from hetscore.merging import find_fragment
@@ -64,7 +64,7 @@ def correct_slide(
     }
     return replace(
         slide,
-        fragments=mark_failed(fragments, cores),
+        fragments=mark_hidden(fragments, mark_failed(fragments, cores), tissue),
         cells=cells,
         coverage=measure_coverage(tissue, fragments, cores),
         failed_tiles=tuple(tile.text for tile in failed),

@@ -20,7 +20,7 @@ MOST_OUTSIDE = 2
 slides one in 200 lies outside in any one of eleven; three at once are no chance."""
 FALSE_TUMOR_QUANTILE = 0.75
 """Of the groups of cells that are no tumor, by their mean probability: a cluster must be called tumor more firmly. On
-the trial of docs/verdict.md 0.9 left five more of 64 heterogeneous cases to a reviewer and made one false hetero less."""
+the trials of docs/verdict.md 0.9 left five more heterogeneous cases to a reviewer and made one false hetero less."""
 MOST_CONTAMINATION = 0.5
 """Expected share of cells that are no tumor, at most: beyond, a count of negative cells tells nothing of tumor."""
 

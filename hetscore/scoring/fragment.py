@@ -50,6 +50,9 @@ class FragmentParams:
     hidden_nucleus_od: float = 0.31
     """DAB over a nucleus above which it counts as hidden: the 99th percentile of the tumor cells that readers saw on
     the development core of 3+ (0.14 on those of 2+)."""
+    max_hidden_share: Fraction = Fraction(1, 20)
+    """More tissue than this that was not judged may hide what makes a case hetero: the least negative share of a
+    fragment that is asked for (docs/verdict.md)."""
     max_dark_share: Fraction = Fraction(1, 10)
     """More saturated cells, or hidden nuclei, than this are told: as many as unscored ones."""
     maybe_tumor_share: float = 0.02
@@ -169,6 +172,7 @@ def score_fragment(
         negative_clusters=_place_clusters(tumor, negative, fragment, params.max_negative_clusters),
         flags=(
             *(("failed-tiles",) if fragment.n_failed_tiles else ()),
+            *(("hidden-tissue",) if _is_hidden(fragment, params) else ()),
             *_flag_fragment(len(tumor), counts, clusters, guideline, params),
             *_flag_stain(cells.take(cells.is_tumor), params),
             *(("maybe-tumor",) if _may_hold_tumor(cells, len(tumor), params) else ()),
@@ -267,6 +271,11 @@ def _count_links(tumor: _Tumor) -> tuple[int, int]:
     first, second = (tumor.membrane_class[ends] for ends in tumor.edges.T)
     is_scored = (first >= MembraneClass.NEGATIVE) & (second >= MembraneClass.NEGATIVE)
     return int(np.count_nonzero(is_scored)), int(np.abs(first - second)[is_scored].sum(dtype=np.int64))
+
+
+def _is_hidden(fragment: Fragment, params: FragmentParams) -> bool:
+    """Whether too much of the fragment was not judged for it to speak for homo."""
+    return fragment.hidden_mm2 > params.max_hidden_share * (fragment.area_mm2 + fragment.hidden_mm2)
 
 
 def _expect_tumor(cells: Cells) -> float:

@@ -80,7 +80,7 @@ FAILED_TILES = LabelRow(
 HIDDEN_TISSUE = LabelRow(
     "hidden-tissue",
     CaseLabel.INDETERMINATE,
-    "More than a tenth of the tissue was not judged and may hide negative tumor cells.",
+    "Much of a tumor fragment, or of the tissue, was not judged and may hide negative tumor cells.",
 )
 MANY_UNSCORED = LabelRow(
     "many-unscored",
@@ -162,7 +162,7 @@ def decide_verdict(
         (bool(clusters), CLUSTER_NOT_EXCLUDED),
         (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
         (bool(find_unrecognized(fragments)), TUMOR_UNRECOGNIZED),
-        (is_hidden, HIDDEN_TISSUE),
+        (is_hidden or any("hidden-tissue" in f.flags for f in fragments if f.is_assessable), HIDDEN_TISSUE),
         (bool(find_unscored_fragments(fragments)), MANY_UNSCORED),
         (True, NO_NEGATIVE_CLUSTER),
     )

@@ -270,3 +270,11 @@ class TestMaybeTumor:
         by_hand = cells.with_columns(tumor_by_hand=np.full(300, -1, np.int8))
         found = score_fragment(make_fragment(), by_hand, MPP, GUIDELINES["gastric-biopsy"])
         assert (found.expected_tumor, "maybe-tumor" in found.flags) == (0.0, False)
+
+
+@pytest.mark.parametrize(("hidden_mm2", "is_flagged"), [(0.0, False), (0.05, False), (0.06, True)])
+def test_hidden_tissue_is_told(hidden_mm2: float, is_flagged: bool) -> None:
+    """Of a fragment of 1 mm2 more than a twentieth must be hidden, itself counted in."""
+    fragment = replace(make_fragment(), hidden_mm2=hidden_mm2)
+    found = score_fragment(fragment, draw_cells("3 3 3 3 3"), MPP, GUIDELINES["gastric-biopsy"], ANY_SIZE)
+    assert ("hidden-tissue" in found.flags) == is_flagged

@@ -150,6 +150,9 @@ class TestEvidence:
         homo, _ = decide_verdict(POSITIVE, [HOMO], make_evidence(), is_hidden=True)
         hetero, _ = decide_verdict(POSITIVE, [HOMO, FIVE], make_evidence(0.001), is_hidden=True)
         assert (homo, hetero) == (CaseLabel.INDETERMINATE, CaseLabel.HETERO)
+        under_a_fold, benign = (replace(f, flags=("hidden-tissue",)) for f in (HOMO, NO_TUMOR))
+        assert decide_verdict(POSITIVE, [under_a_fold], make_evidence())[0] is CaseLabel.INDETERMINATE
+        assert decide_verdict(POSITIVE, [HOMO, benign], make_evidence())[0] is CaseLabel.HOMO
 
     @given(st.floats(0, 1), st.floats(0, 1), st.booleans())
     def test_more_evidence_never_turns_hetero_into_homo(self, one: float, other: float, is_clustered: bool) -> None:
