@@ -121,6 +121,12 @@ _ROWS = (
         " tumor, but fewer are called so. Poorly cohesive tumor without stain looks like muscle or stroma.",
     ),
     Flag(
+        "control-negative",
+        Severity.CAUTION,
+        "A core taken for control tissue by its shape holds tumor below 2+: were it a biopsy, the case would be"
+        " hetero-HER2. Draw it as Control or Fragment to say which it is.",
+    ),
+    Flag(
         "hidden-tissue",
         Severity.CAUTION,
         "More than a twentieth of a fragment lies under artefacts or out of focus and was not judged: a case with such"

@@ -17,6 +17,8 @@ from hetscore.annotations.redrawing import Labels, redraw
 from hetscore.domain import Fragment, FragmentRole, Fragments, Region, RegionKind, fragment_shape, is_same_outline
 
 BY_HAND = "excluded by hand"
+DRAWN = "drawn by hand"
+"""Reason of a control that a person drew: what was found by its shape alone has none."""
 """Why a piece is excluded."""
 _NAME = re.compile(r"(?:fragment\s+)?(\d{1,6})(?:\s*,?\s*section of\s+(\d{1,6}))?", re.IGNORECASE)
 """Name of a fragment: its number, and of which piece it is a section."""
@@ -135,7 +137,7 @@ def _set_controls(fragments: Fragments, regions: Sequence[Region], samples: set[
     items = []
     for item in fragments.items:
         if item.id in controls:
-            item = replace(item, role=FragmentRole.CONTROL, level=1, section_of=None)
+            item = replace(item, role=FragmentRole.CONTROL, level=1, section_of=None, reason=DRAWN)
         elif item.id in samples:
             item = replace(item, role=FragmentRole.SAMPLE)
         items.append(item)

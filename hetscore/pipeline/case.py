@@ -43,6 +43,7 @@ from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.scoring.sensitivity import Classifier, probe_label
 from hetscore.scoring.simulator import Nest
 from hetscore.scoring.status import RULE_SETS
+from hetscore.scoring.verdict import find_negative_fragments
 from hetscore.slides import open_slide
 
 
@@ -219,6 +220,7 @@ def _decide(
     doubts = {
         "slide-failed": is_slide_missing,
         "slides-not-read": any(slide.role is SlideRole.CONTROL for slide in case.slides),
+        "control-negative": any(_is_negative_control(f, slide, settings) for slide in slides for f in slide.fragments),
     }
     return decide_case(
         case.case_id,
@@ -233,6 +235,15 @@ def _decide(
         answers=case.answers,
         params=settings.case_score,
     )
+
+
+def _is_negative_control(fragment: Fragment, slide: SlideResult, settings: Settings) -> bool:
+    """Whether what was taken for a control, by its shape and not by a person, would be a negative tumor fragment."""
+    if fragment.role is not FragmentRole.CONTROL or fragment.reason is not None:
+        return False
+    cells, mpp = _cells_of(slide, fragment.id), slide.info.mpp or 0.0
+    score = score_fragment(fragment, cells, mpp, GUIDELINES[settings.guideline], settings.fragment_score)
+    return bool(find_negative_fragments([score]))
 
 
 def _find_nests(

@@ -74,15 +74,14 @@ class Weigher:
 
 def _add_doubts(evidence: Evidence, model: ErrorModel, looks: Sequence[Mapping[str, float]]) -> Evidence:
     """Say how far the error model can be believed of these slides, and of cells called tumor."""
-    outside = sorted({name for look in looks for name in compare_domain(look, model.domain)})
-    worst = max((len(compare_domain(look, model.domain)) for look in looks), default=0)
+    unlike = [compare_domain(look, model.domain, model.n_slides) for look in looks]
     firmness = [item.p_tumor for item in model.objects.items]
     return replace(
         evidence,
         is_site=model.is_site,
         false_tumor_p=float(np.quantile(firmness, FALSE_TUMOR_QUANTILE)) if firmness else None,
-        outside=tuple(outside),
-        is_unlike=worst > MOST_OUTSIDE,
+        outside=tuple(sorted({name for names in unlike for name in names})),
+        is_unlike=any(len(names) > MOST_OUTSIDE for names in unlike),
     )
 
 

@@ -106,9 +106,14 @@ def score_case(
     status, status_decision = decide_status(rule_set, score, reading.result)
     is_asked = refuse_label(status, ordered) is None
     evidence = weigh(ordered) if is_asked else None
-    is_hidden = "many-artefacts" in slide_flags
     decided = decide_verdict(
-        status, ordered, evidence, n_failed_tiles=n_failed_tiles, is_hidden=is_hidden, params=params.verdict
+        status,
+        ordered,
+        evidence,
+        n_failed_tiles=n_failed_tiles,
+        is_hidden="many-artefacts" in slide_flags,
+        is_control_doubtful="control-negative" in slide_flags,
+        params=params.verdict,
     )
     decisive = rank_decisive(ordered, decided[0], limit=params.n_decisive, params=params.verdict)
     label, label_decision = settle(decided, decisive, answers)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
 
 from hetscore.domain import Cells, MembraneClass, StainEstimate
 
@@ -33,9 +34,8 @@ SURE = 0.8
 tumor and read as 0 or 1+ lie below, and 1 or 2 of 1,000 tumor cells."""
 MIN_CELLS = 100
 """Fewest tumor cells of a slide that is described: the median of 100 is good to a tenth of a class's spread."""
-RANGE_MARGIN = 0.25
-"""Of the range seen, allowed on either side. The range of 20 normal values is 3.7 standard deviations; with the margin
-it reaches 2.8 to either side, and one like slide in 200 lies outside of it."""
+REACH_SD = 2.8
+"""Standard deviations of like slides to either side that are allowed: one of 200 lies beyond."""
 VALUE_MARGIN = 0.1
 """Of the value itself, allowed at least: less than a tenth, a slide differs from itself from fragment to fragment. Few
 or equal slides would else leave no room at all."""
@@ -95,13 +95,37 @@ def join_looks(looks: Sequence[Mapping[str, float]]) -> dict[str, tuple[float, f
     return {name: (min(of), max(of)) for name, of in values.items()}
 
 
-def allow_range(low: float, high: float) -> tuple[float, float]:
-    """Widen a range by the larger of `RANGE_MARGIN` of it and `VALUE_MARGIN` of its ends."""
-    margin = RANGE_MARGIN * (high - low)
+def expected_range(n_slides: int) -> float:
+    """Range of so many normal values, in standard deviations, to be expected: 1.1 of two, 3.7 of twenty."""
+    steps = np.linspace(-8.0, 8.0, 1601)
+    below = ndtr(steps)
+    return float(np.trapezoid(1 - below**n_slides - (1 - below) ** n_slides, steps))
+
+
+def allow_range(low: float, high: float, n_slides: int) -> tuple[float, float]:
+    """Widen the range of some slides to that of slides like them.
+
+    Parameters
+    ----------
+    low, high : float
+        Lowest and highest value seen.
+    n_slides : int
+        On how many slides; the fewer, the less of the range of like slides they show.
+
+    Returns
+    -------
+    tuple of float
+        `REACH_SD` standard deviations to either side of the middle, by what the range of normal values tells of them;
+        at least `VALUE_MARGIN` of each end more.
+    """
+    sd = (high - low) / expected_range(max(2, n_slides))
+    margin = max(0.0, REACH_SD * sd - (high - low) / 2)
     return low - max(margin, VALUE_MARGIN * abs(low)), high + max(margin, VALUE_MARGIN * abs(high))
 
 
-def compare_domain(look: Mapping[str, float], domain: Mapping[str, tuple[float, float]]) -> tuple[str, ...]:
+def compare_domain(
+    look: Mapping[str, float], domain: Mapping[str, tuple[float, float]], n_slides: int
+) -> tuple[str, ...]:
     """Name in what a slide differs from those that errors were counted on.
 
     Parameters
@@ -110,6 +134,8 @@ def compare_domain(look: Mapping[str, float], domain: Mapping[str, tuple[float, 
         From `describe_slide`.
     domain : mapping of str to tuple of float
         Lowest and highest value of those slides, from `join_looks`.
+    n_slides : int
+        How many they were.
 
     Returns
     -------
@@ -117,5 +143,5 @@ def compare_domain(look: Mapping[str, float], domain: Mapping[str, tuple[float, 
         Names of `LOOKS` outside of `allow_range`, in that order. What one side does not tell is not compared.
     """
     both = [name for name in LOOKS if name in look and name in domain]
-    limits = {name: allow_range(*domain[name]) for name in both}
+    limits = {name: allow_range(*domain[name], n_slides) for name in both}
     return tuple(name for name in both if not limits[name][0] <= look[name] <= limits[name][1])

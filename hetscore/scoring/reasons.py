@@ -61,8 +61,15 @@ def give_reason(finding: Finding) -> str:
             return f"{_explain_doubt(finding)} {finding.decision.text}"
         case "tumor-unrecognized":
             return f"{_explain_unrecognized(fragments)} {finding.decision.text}"
-        case "no-error-model" | "unlike-calibration" | "hidden-tissue" | "reviewed-negative" | "reviewed-none-negative":
-            return f"{_explain_homo(fragments, params)} {finding.decision.text}"
+        case (
+            "no-error-model"
+            | "unlike-calibration"
+            | "hidden-tissue"
+            | "control-unconfirmed"
+            | "reviewed-negative"
+            | "reviewed-none-negative"
+        ):
+            return f"{_explain_seen(fragments, params)} {finding.decision.text}"
         case "failed-tiles":
             seen = f"{_all_overexpress(fragments)} as far as seen"
             return f"{seen}, but {count_tiles(finding.n_failed_tiles)} could not be read and may hide cells below 2+."
@@ -98,9 +105,15 @@ def _explain_share(fragments: Sequence[FragmentScore]) -> str:
 
 def _explain_doubt(finding: Finding) -> str:
     """Say what was seen that neither makes the case hetero nor leaves it homo."""
-    if find_clusters(finding.fragments, least=finding.params.min_negative_cluster):
-        return f"{_explain_clusters(finding.fragments, finding.params)} {_explain_p(finding.evidence)}"
-    return f"{_explain_homo(finding.fragments, finding.params)} {_explain_p(finding.evidence)}"
+    return f"{_explain_seen(finding.fragments, finding.params)} {_explain_p(finding.evidence)}"
+
+
+def _explain_seen(fragments: Sequence[FragmentScore], params: VerdictParams) -> str:
+    """Say what was seen, whatever it means: clusters where there are any, else the number of negative cells."""
+    if find_negative_fragments(fragments):
+        return _explain_fragments(fragments)
+    is_clustered = bool(find_clusters(fragments, least=params.min_negative_cluster))
+    return (_explain_clusters if is_clustered else _explain_homo)(fragments, params)
 
 
 def _explain_homo(fragments: Sequence[FragmentScore], params: VerdictParams) -> str:

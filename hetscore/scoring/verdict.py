@@ -82,6 +82,11 @@ HIDDEN_TISSUE = LabelRow(
     CaseLabel.INDETERMINATE,
     "Much of a tumor fragment, or of the tissue, was not judged and may hide negative tumor cells.",
 )
+CONTROL_UNCONFIRMED = LabelRow(
+    "control-unconfirmed",
+    CaseLabel.INDETERMINATE,
+    "A core taken for control tissue by its shape alone holds tumor below 2+; drawn as Control it no longer counts.",
+)
 MANY_UNSCORED = LabelRow(
     "many-unscored",
     CaseLabel.INDETERMINATE,
@@ -123,6 +128,7 @@ def decide_verdict(
     *,
     n_failed_tiles: int = 0,
     is_hidden: bool = False,
+    is_control_doubtful: bool = False,
     params: VerdictParams = VerdictParams(),
 ) -> tuple[CaseLabel, Decision]:
     """Label a case.
@@ -140,6 +146,8 @@ def decide_verdict(
         hetero; else it is not assessable.
     is_hidden : bool
         Whether much tissue was excluded from judgment.
+    is_control_doubtful : bool
+        Whether what was taken for control tissue, by its shape alone, would make the case hetero.
     params : VerdictParams
         What makes a case homo or hetero.
 
@@ -163,6 +171,7 @@ def decide_verdict(
         (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
         (bool(find_unrecognized(fragments)), TUMOR_UNRECOGNIZED),
         (is_hidden or any("hidden-tissue" in f.flags for f in fragments if f.is_assessable), HIDDEN_TISSUE),
+        (is_control_doubtful, CONTROL_UNCONFIRMED),
         (bool(find_unscored_fragments(fragments)), MANY_UNSCORED),
         (True, NO_NEGATIVE_CLUSTER),
     )

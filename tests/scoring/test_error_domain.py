@@ -14,6 +14,7 @@ from hetscore.scoring.error_domain import (
     allow_range,
     compare_domain,
     describe_slide,
+    expected_range,
     join_looks,
 )
 from tests.scoring.builders import make_cells
@@ -93,25 +94,38 @@ def test_slides_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "allowed"),
-    [(1.0, 3.0, (0.5, 3.5)), (10.0, 10.0, (9.0, 11.0)), (-0.1, 0.3, (-0.2, 0.4)), (0.0, 0.0, (0.0, 0.0))],
+    ("low", "high", "n_slides", "allowed"),
+    [
+        (1.0, 3.0, 20, (0.5, 3.5)),
+        (10.0, 10.0, 20, (9.0, 11.0)),
+        (-0.1, 0.3, 20, (-0.2, 0.4)),
+        (0.0, 0.0, 20, (0.0, 0.0)),
+        (1.0, 3.0, 3, (-1.31, 5.31)),
+        (1.0, 3.0, 1, (-2.96, 6.96)),
+    ],
 )
-def test_margin(low: float, high: float, allowed: tuple[float, float]) -> None:
-    """A quarter of the range, or a tenth of the value where that is more."""
-    assert allow_range(low, high) == pytest.approx(allowed)
+def test_margin(low: float, high: float, n_slides: int, allowed: tuple[float, float]) -> None:
+    """A quarter of the range of twenty slides, more of fewer, or a tenth of the value where that is more."""
+    assert allow_range(low, high, n_slides) == pytest.approx(allowed, abs=0.01)
+
+
+@pytest.mark.parametrize(("n_slides", "sds"), [(2, 1.128), (3, 1.693), (10, 3.078), (20, 3.735)])
+def test_the_range_to_be_expected(n_slides: int, sds: float) -> None:
+    """As in tables of control charts (d2)."""
+    assert expected_range(n_slides) == pytest.approx(sds, abs=1e-3)
 
 
 def test_what_is_outside() -> None:
     """Named in the order of the table; what one side does not tell is not compared."""
     domain = {"mpp": (0.25, 0.25), "membrane_od": (0.3, 0.7), "dab_degrees": (1.0, 3.0)}
 
-    assert compare_domain({"mpp": 0.26, "membrane_od": 0.79, "unsure_share": 0.9}, domain) == ()
-    assert compare_domain({"dab_degrees": 3.6, "mpp": 0.5, "membrane_od": 0.81}, domain) == (
+    assert compare_domain({"mpp": 0.26, "membrane_od": 0.79, "unsure_share": 0.9}, domain, 20) == ()
+    assert compare_domain({"dab_degrees": 3.6, "mpp": 0.5, "membrane_od": 0.81}, domain, 20) == (
         "mpp",
         "membrane_od",
         "dab_degrees",
     )
-    assert compare_domain({}, domain) == ()
+    assert compare_domain({}, domain, 20) == ()
 
 
 @given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=9))
@@ -119,4 +133,4 @@ def test_slides_are_like_themselves(values: list[float]) -> None:
     """None of the slides that errors were counted on is outside."""
     looks = [{"membrane_od": value} for value in values]
 
-    assert all(compare_domain(look, join_looks(looks)) == () for look in looks)
+    assert all(compare_domain(look, join_looks(looks), len(looks)) == () for look in looks)

@@ -150,6 +150,8 @@ class TestEvidence:
         homo, _ = decide_verdict(POSITIVE, [HOMO], make_evidence(), is_hidden=True)
         hetero, _ = decide_verdict(POSITIVE, [HOMO, FIVE], make_evidence(0.001), is_hidden=True)
         assert (homo, hetero) == (CaseLabel.INDETERMINATE, CaseLabel.HETERO)
+        beside_a_core = decide_verdict(POSITIVE, [HOMO], make_evidence(), is_control_doubtful=True)
+        assert (beside_a_core[0], beside_a_core[1].rule) == (CaseLabel.INDETERMINATE, "control-unconfirmed")
         under_a_fold, benign = (replace(f, flags=("hidden-tissue",)) for f in (HOMO, NO_TUMOR))
         assert decide_verdict(POSITIVE, [under_a_fold], make_evidence())[0] is CaseLabel.INDETERMINATE
         assert decide_verdict(POSITIVE, [HOMO, benign], make_evidence())[0] is CaseLabel.HOMO
