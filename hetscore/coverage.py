@@ -26,8 +26,9 @@ def mark_failed(fragments: Fragments, failed: Sequence[Box]) -> tuple[Fragment, 
 
 HIDDEN_REACH_UM = 100.0
 """Excluded tissue so near to a fragment is taken for a part of it: the distance over which pieces are bridged."""
-NOT_HIDING = ("annotated", "not-read", "dust-and-edges")
-"""Reasons that hide nothing of a fragment: what a person took out, or was never a part of it."""
+NOT_HIDING = ("annotated", "not-read", "dust-and-edges", "edge-stain")
+"""Reasons that hide nothing of a fragment: what a person took out, what was never a part of it, and a rim one or two
+cells wide, which no group of cells lies in alone."""
 
 
 def mark_hidden(fragments: Fragments, found: Sequence[Fragment], tissue: TissueMask) -> tuple[Fragment, ...]:

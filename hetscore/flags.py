@@ -121,6 +121,11 @@ _ROWS = (
         " tumor, but fewer are called so. Poorly cohesive tumor without stain looks like muscle or stroma.",
     ),
     Flag(
+        "answers-unused",
+        Severity.CAUTION,
+        "Some of a reviewer's answers speak of no place that the case leaves open; they changed nothing.",
+    ),
+    Flag(
         "control-negative",
         Severity.CAUTION,
         "A core taken for control tissue by its shape holds tumor below 2+: were it a biopsy, the case would be"

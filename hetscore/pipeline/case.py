@@ -165,14 +165,20 @@ def _decide_and_probe(case: CaseInput, slides: Sequence[SlideResult], *, is_slid
 
     def decide(cells: Sequence[Cells]) -> CaseScore:
         varied = [replace(slide, cells=part) for slide, part in zip(slides, cells, strict=True)]
-        return _decide(case, varied, links, weigher, is_slide_missing=is_slide_missing, run=run)
+        return _decide(unanswered, varied, links, weigher, is_slide_missing=is_slide_missing, run=run)
 
+    unanswered = replace(case, answers=())  # what a reviewer said is of the places of the case, not of its variants
     links = _link_tumor(slides, run.settings)
     weigher = Weigher(run.errors, run.settings.case_score, run.workers, describe_slides(slides))
     cells, vectors = [slide.cells for slide in slides], run.model.stain
     guideline = GUIDELINES[run.settings.guideline]
     classifier = Classifier(run.model.membrane, guideline, vectors.hematoxylin, vectors.dab)
-    return probe_label(decide(cells), cells, decide, classifier)
+    probed = probe_label(decide(cells), cells, decide, classifier)
+    if not case.answers:
+        return probed
+    reviewed = _decide(case, slides, links, weigher, is_slide_missing=is_slide_missing, run=run)
+    flags = {*reviewed.flags, *(name for name in probed.flags if name.endswith("-sensitive"))}
+    return replace(reviewed, evidence=probed.evidence, sensitivity=probed.sensitivity, flags=tuple(sorted(flags)))
 
 
 def _link_tumor(slides: Sequence[SlideResult], settings: Settings) -> dict[int, TumorLinks]:
@@ -233,6 +239,7 @@ def _decide(
         pieces={f.id: f.piece for slide in slides for f in slide.fragments},
         weigh=weigh,
         answers=case.answers,
+        is_site=run.errors is not None and run.errors.is_site,
         params=settings.case_score,
     )
 

@@ -11,8 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from hetscore.domain import Answer, CaseScore, Decision, Evidence, FragmentScore, Her2Score, IshData
+from hetscore.domain import (
+    Answer,
+    CaseLabel,
+    CaseScore,
+    Decision,
+    Evidence,
+    FragmentScore,
+    Her2Score,
+    Her2Status,
+    IshData,
+)
 from hetscore.flags import FLAGS, Severity
+from hetscore.scoring.decisive import list_open, rank_decisive
 from hetscore.scoring.descriptors import LOW_GUIDELINE, describe_low
 from hetscore.scoring.evidence import EvidenceParams
 from hetscore.scoring.guidelines import Clusters, Guideline, decide_score
@@ -21,8 +32,9 @@ from hetscore.scoring.indices import summarize_indices
 from hetscore.scoring.ish import read_ish
 from hetscore.scoring.patterns import find_pattern
 from hetscore.scoring.reasons import Finding, count_tiles, give_reason
+from hetscore.scoring.review import find_place, settle
 from hetscore.scoring.status import RuleSet, decide_status, flag_ish
-from hetscore.scoring.verdict import VerdictParams, decide_verdict, rank_decisive, settle
+from hetscore.scoring.verdict import REVIEWABLE, VerdictParams, decide_verdict, forbid_homo
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,7 @@ def score_case(
     pieces: Mapping[int, int] = MappingProxyType({}),
     weigh: Weigh = _weigh_nothing,
     answers: Sequence[Answer] = (),
+    is_site: bool = False,
     params: CaseParams = CaseParams(),
 ) -> CaseScore:
     """Score and label one case.
@@ -87,6 +100,8 @@ def score_case(
         Called with the fragments where homo or hetero is asked, see `hetscore.scoring.weighing`.
     answers : sequence of Answer
         What a reviewer said of places of this case.
+    is_site : bool
+        Whether the site counted the errors of the reading.
     params : CaseParams
         What makes a case hetero.
 
@@ -106,17 +121,10 @@ def score_case(
     status, status_decision = decide_status(rule_set, score, reading.result)
     is_asked = refuse_label(status, ordered) is None
     evidence = weigh(ordered) if is_asked else None
-    decided = decide_verdict(
-        status,
-        ordered,
-        evidence,
-        n_failed_tiles=n_failed_tiles,
-        is_hidden="many-artefacts" in slide_flags,
-        is_control_doubtful="control-negative" in slide_flags,
-        params=params.verdict,
-    )
-    decisive = rank_decisive(ordered, decided[0], limit=params.n_decisive, params=params.verdict)
-    label, label_decision = settle(decided, decisive, answers)
+    decided = _decide_label(status, ordered, evidence, slide_flags, n_failed_tiles, params.verdict)
+    decisive = rank_decisive(ordered, decided[0], answers, limit=params.n_decisive, params=params.verdict)
+    unseen = forbid_homo(ordered, n_failed_tiles, **_find_hiding(slide_flags))
+    label, label_decision = settle(decided, list_open(ordered, params.verdict), answers, unseen)
     cause = score_decision if score is None else status_decision
     finding = Finding(label_decision, cause, score, ordered, evidence, n_failed_tiles, params.verdict)
     flags = {
@@ -124,7 +132,8 @@ def score_case(
         *_flag_case(ordered, slide_flags, n_failed_tiles, pieces, params),
         *flag_ish(score, reading, status),
         *(("unjudged-stain",) if score_decision.rule == "unjudged-stain" else ()),
-        *_flag_evidence(evidence, slide_flags),
+        *_flag_evidence(evidence, slide_flags, is_site=is_site),
+        *(("answers-unused",) if _are_unused(answers, decided[1], ordered, params.verdict) else ()),
     }
     return CaseScore(
         case_id=case_id,
@@ -149,6 +158,23 @@ def score_case(
         pattern=find_pattern(ordered)[1] if is_asked else None,
         low=describe_low(score, reading.result, add_counts(ordered)) if guideline.name == LOW_GUIDELINE else None,
     )
+
+
+def _find_hiding(slide_flags: Sequence[str]) -> dict[str, bool]:
+    """Say by the slides' flags what they keep from view."""
+    return {"is_hidden": "many-artefacts" in slide_flags, "is_control_doubtful": "control-negative" in slide_flags}
+
+
+def _decide_label(
+    status: Her2Status,
+    fragments: Sequence[FragmentScore],
+    evidence: Evidence | None,
+    slide_flags: Sequence[str],
+    n_failed_tiles: int,
+    params: VerdictParams,
+) -> tuple[CaseLabel, Decision]:
+    hiding = _find_hiding(slide_flags)
+    return decide_verdict(status, fragments, evidence, n_failed_tiles=n_failed_tiles, params=params, **hiding)
 
 
 def _score_fragments(
@@ -222,11 +248,21 @@ def _flag_case(
     return {name for name, is_seen in seen.items() if is_seen}.union(*(f.flags for f in fragments))
 
 
-def _flag_evidence(evidence: Evidence | None, slide_flags: Sequence[str]) -> set[str]:
+def _are_unused(
+    answers: Sequence[Answer], decision: Decision, fragments: Sequence[FragmentScore], params: VerdictParams
+) -> bool:
+    """Whether an answer speaks of no open place, or of a case that asks for none."""
+    if decision.rule not in REVIEWABLE:
+        return bool(answers)
+    places = list_open(fragments, params)
+    return any(find_place(places, answer) is None for answer in answers)
+
+
+def _flag_evidence(evidence: Evidence | None, slide_flags: Sequence[str], *, is_site: bool) -> set[str]:
     """Name the doubts about the errors that were allowed for."""
     is_called = not _find_blocking(slide_flags)  # where nothing was called, nothing awaits a calibration
     seen = {
-        "uncalibrated": is_called and (evidence is None or not evidence.is_site),
+        "uncalibrated": is_called and not is_site,
         "outside-calibration": evidence is not None and bool(evidence.outside),
     }
     return {name for name, is_seen in seen.items() if is_seen}

@@ -175,7 +175,7 @@ def score_fragment(
             *(("hidden-tissue",) if _is_hidden(fragment, params) else ()),
             *_flag_fragment(len(tumor), counts, clusters, guideline, params),
             *_flag_stain(cells.take(cells.is_tumor), params),
-            *(("maybe-tumor",) if _may_hold_tumor(cells, len(tumor), params) else ()),
+            *(("maybe-tumor",) if _may_hold_tumor(cells, tumor, refusal, params) else ()),
             *(("nuclear-stain",) if compartments and has_nuclear_stain(compartments) else ()),
         ),
         negative_cluster_sizes=tuple(cluster_sizes(negative).tolist()),
@@ -284,11 +284,15 @@ def _expect_tumor(cells: Cells) -> float:
     return float(p_tumor.sum(dtype=np.float64))
 
 
-def _may_hold_tumor(cells: Cells, n_tumor: int, params: FragmentParams) -> bool:
-    """Whether enough tumor to be judged is to be expected, though too little of it was called."""
-    expected = _expect_tumor(cells)
-    is_expected = expected >= max(params.min_tumor_cells, params.maybe_tumor_share * len(cells))
-    return n_tumor < params.min_tumor_cells and is_expected
+def _may_hold_tumor(cells: Cells, tumor: _Tumor, refusal: Decision | None, params: FragmentParams) -> bool:
+    """Whether a fragment that does not vote may hold negative tumor.
+
+    Either enough tumor to be judged is to be expected though too little of it was called; or enough was called, but too
+    scattered or with too few classes, and some of it is negative or has no class.
+    """
+    if len(tumor) >= params.min_tumor_cells:
+        return refusal is not None and bool(np.any(tumor.membrane_class < MembraneClass.MODERATE))
+    return _expect_tumor(cells) >= max(params.min_tumor_cells, params.maybe_tumor_share * len(cells))
 
 
 def _tell_failed(n_tiles: int) -> str:

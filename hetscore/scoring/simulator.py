@@ -72,7 +72,7 @@ class Nest:
         """Median length of a link; 1 um where there is none, which leaves every cell alone."""
         first, second = self.edges.T
         lengths = np.hypot(self.x_um[first] - self.x_um[second], self.y_um[first] - self.y_um[second])
-        return float(np.median(lengths)) if len(lengths) else 1.0
+        return max(1.0, float(np.median(lengths))) if len(lengths) else 1.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def _make_field(x: _Floats, y: _Floats, edges: Edges, sigma: float) -> Field:
     weight = np.exp(-0.5 * (near["v"] / sigma) ** 2)
     length = np.sqrt(np.bincount(near["i"], weight**2, minlength=len(x)))
     values = (weight / length[near["i"]]).astype(np.float32)
-    kernel = csr_array((values, (near["i"], near["j"])), shape=(len(x), len(nodes)))
+    used, node = np.unique(near["j"], return_inverse=True)  # sparse tissue leaves most of the grid empty
+    kernel = csr_array((values, (near["i"], node)), shape=(len(x), len(used)))
     first, second = edges[:: max(1, len(edges) // 2000)].T
     linked = np.asarray((kernel[first] * kernel[second]).sum(axis=1)) if len(first) else np.ones(1)
     return Field(kernel, float(linked.mean()))

@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import hypot
 
 from hetscore.domain import (
-    Answer,
-    AnswerKind,
     CaseLabel,
     Decision,
-    Decisive,
     Evidence,
     FragmentScore,
     Her2Score,
@@ -104,12 +100,6 @@ NO_NEGATIVE_CLUSTER = LabelRow(
     CaseLabel.HOMO,
     "Misread cells explain the tumor cells below 2+, and no five of them are connected.",
 )
-REVIEWED_NEGATIVE = LabelRow(
-    "reviewed-negative", CaseLabel.HETERO, "A reviewer found tumor cells below 2+ at a place that was shown."
-)
-REVIEWED_NONE = LabelRow(
-    "reviewed-none-negative", CaseLabel.HOMO, "A reviewer found no tumor cells below 2+ at any place that was shown."
-)
 REVIEWABLE = (
     "tumor-unverified",
     "cluster-not-excluded",
@@ -163,6 +153,7 @@ def decide_verdict(
     if evidence is not None and not evidence.is_unlike and evidence.p_case < params.hetero_p:
         return decide(_choose_hetero(fragments, evidence, params))
     clusters = find_clusters(fragments, least=params.min_negative_cluster)
+    unseen = forbid_homo(fragments, n_failed_tiles, is_hidden=is_hidden, is_control_doubtful=is_control_doubtful)
     rows = (
         (n_failed_tiles > 0, FAILED_TILES),
         (evidence is None, NO_ERROR_MODEL),
@@ -170,12 +161,28 @@ def decide_verdict(
         (bool(clusters), CLUSTER_NOT_EXCLUDED),
         (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
         (bool(find_unrecognized(fragments)), TUMOR_UNRECOGNIZED),
+        (True, unseen or NO_NEGATIVE_CLUSTER),
+    )
+    return decide(next(row for holds, row in rows if holds))
+
+
+def forbid_homo(
+    fragments: Sequence[FragmentScore], n_failed_tiles: int, *, is_hidden: bool, is_control_doubtful: bool
+) -> LabelRow | None:
+    """Say what was not seen, so that homo cannot be said whatever a reviewer finds elsewhere; None where nothing was.
+
+    Parameters
+    ----------
+    fragments, n_failed_tiles, is_hidden, is_control_doubtful
+        As of `decide_verdict`.
+    """
+    rows = (
+        (n_failed_tiles > 0, FAILED_TILES),
         (is_hidden or any("hidden-tissue" in f.flags for f in fragments if f.is_assessable), HIDDEN_TISSUE),
         (is_control_doubtful, CONTROL_UNCONFIRMED),
         (bool(find_unscored_fragments(fragments)), MANY_UNSCORED),
-        (True, NO_NEGATIVE_CLUSTER),
     )
-    return decide(next(row for holds, row in rows if holds))
+    return next((row for holds, row in rows if holds), None)
 
 
 def _choose_hetero(fragments: Sequence[FragmentScore], evidence: Evidence, params: VerdictParams) -> LabelRow:
@@ -206,82 +213,6 @@ def _is_tumor(cluster: NegativeCluster, evidence: Evidence) -> bool:
     if cluster.p_tumor is None or evidence.false_tumor_p is None:
         return True
     return cluster.p_tumor > evidence.false_tumor_p
-
-
-def settle(
-    decided: tuple[CaseLabel, Decision], decisive: Sequence[Decisive], answers: Sequence[Answer]
-) -> tuple[CaseLabel, Decision]:
-    """Let a reviewer's answers settle an indeterminate case.
-
-    Parameters
-    ----------
-    decided : tuple of CaseLabel and Decision
-        Of `decide_verdict`.
-    decisive : sequence of Decisive
-        The places that were shown.
-    answers : sequence of Answer
-        In any order; each speaks of the place whose box it lies in, or of none.
-
-    Returns
-    -------
-    tuple of CaseLabel and Decision
-        Hetero if tumor cells below 2+ were found at one place; homo if every place shown was answered and none holds
-        any; else as it was. Only what `REVIEWABLE` names is settled: answers on some places say nothing of tissue that
-        was never judged.
-    """
-    if decided[1].rule not in REVIEWABLE:
-        return decided
-    kinds = [_find_answer(place, answers) for place in decisive]
-    if AnswerKind.NEGATIVE in kinds:
-        return decide(REVIEWED_NEGATIVE)
-    if kinds and all(kind in (AnswerKind.OVEREXPRESSED, AnswerKind.NO_TUMOR) for kind in kinds):
-        return decide(REVIEWED_NONE)
-    return decided
-
-
-def _find_answer(place: Decisive, answers: Sequence[Answer]) -> AnswerKind | None:
-    """Answer given at a place: the nearest one inside its box."""
-    box = place.bounds
-    inside = [a for a in answers if a.slide == place.slide and box.x <= a.x <= box.right and box.y <= a.y <= box.bottom]
-    return min(inside, key=lambda a: hypot(a.x - place.x, a.y - place.y)).kind if inside else None
-
-
-def rank_decisive(
-    fragments: Sequence[FragmentScore], label: CaseLabel, *, limit: int = 5, params: VerdictParams = VerdictParams()
-) -> tuple[Decisive, ...]:
-    """List the places that made the label, or nearly made another, the weightiest first.
-
-    Parameters
-    ----------
-    fragments : sequence of FragmentScore
-        All fragments; those not assessable do not vote.
-    label : CaseLabel
-        As decided.
-    limit : int
-        Most places to list. In simulated cases the five largest clusters held a negative clone of 10 cells in 99 %.
-    params : VerdictParams
-        As used for the label.
-
-    Returns
-    -------
-    tuple of Decisive
-        Of a hetero case: the negative fragments, those with the most negative cells first, each shown at its largest
-        negative cluster, then the clusters of the other fragments by size, those that make hetero before smaller ones.
-        Of a homo or indeterminate case: fragments that may hold tumor that was not recognized, then the largest
-        negative clusters, which nearly made it hetero. Empty where homo or hetero was not asked or cannot be told.
-    """
-    if label is CaseLabel.HETERO:
-        negative = find_negative_fragments(fragments)
-        others = [f for f in fragments if f not in negative]
-        shown = [_show_fragment(f) for f in negative if f.negative_clusters]
-        clusters = find_clusters(others, least=params.min_negative_cluster)
-        shown += [_show_cluster(c) for c in (clusters if shown or clusters else find_clusters(others))]
-    elif label in (CaseLabel.HOMO, CaseLabel.INDETERMINATE):
-        shown = [place for f in find_unrecognized(fragments) if (place := _show_unrecognized(f))]
-        shown += [_show_cluster(c) for c in find_clusters(fragments)]
-    else:
-        shown = []
-    return tuple(shown[:limit])
 
 
 def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:
@@ -316,53 +247,3 @@ def find_clusters(fragments: Sequence[FragmentScore], *, least: int = 1) -> list
     """Negative clusters of at least `least` cells in voting fragments, largest first, then in reading order."""
     clusters = (c for f in fragments if f.is_assessable for c in f.negative_clusters if c.n_cells >= least)
     return sorted(clusters, key=lambda c: (-c.n_cells, c.fragment, c.y, c.x))
-
-
-def _show_fragment(fragment: FragmentScore) -> Decisive:
-    place = fragment.negative_clusters[0]
-    score = "" if fragment.score is None else fragment.score.label
-    n_scored = sum(fragment.counts)
-    return Decisive(
-        kind="fragment",
-        fragment=fragment.fragment,
-        slide=fragment.slide,
-        x=place.x,
-        y=place.y,
-        n_cells=fragment.n_negative,
-        text=f"Fragment {fragment.fragment} scores {score}: {fragment.n_negative:,} of its {n_scored:,} scored tumor"
-        " cells are below 2+.",
-        bounds=place.bounds,
-    )
-
-
-def _show_unrecognized(fragment: FragmentScore) -> Decisive | None:
-    """Show a whole fragment; nothing of one without a place."""
-    box = fragment.bounds
-    if box is None:
-        return None
-    return Decisive(
-        kind="fragment",
-        fragment=fragment.fragment,
-        slide=fragment.slide,
-        x=box.x + box.width / 2,
-        y=box.y + box.height / 2,
-        n_cells=round(fragment.expected_tumor),
-        text=f"Fragment {fragment.fragment} may hold tumor: {fragment.expected_tumor:,.0f} tumor cells are to be"
-        f" expected, {fragment.n_tumor:,} are called so.",
-        bounds=box,
-    )
-
-
-def _show_cluster(cluster: NegativeCluster) -> Decisive:
-    is_single = cluster.n_cells == 1
-    seen = "1 tumor cell is" if is_single else f"{cluster.n_cells:,} connected tumor cells are"
-    return Decisive(
-        kind="cell" if is_single else "cluster",
-        fragment=cluster.fragment,
-        slide=cluster.slide,
-        x=cluster.x,
-        y=cluster.y,
-        n_cells=cluster.n_cells,
-        text=f"{seen} below 2+ in fragment {cluster.fragment}.",
-        bounds=cluster.bounds,
-    )

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from hetscore.domain import Answer, AnswerKind, CaseLabel, Decision, Evidence, FragmentScore, Her2Score, Her2Status
 from hetscore.geometry import Box
-from hetscore.scoring.verdict import REVIEWABLE, decide_verdict, rank_decisive, settle
+from hetscore.scoring.decisive import list_open, rank_decisive
+from hetscore.scoring.review import read_answers, settle
+from hetscore.scoring.verdict import HIDDEN_TISSUE, REVIEWABLE, decide_verdict
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_evidence, make_score, weigh_by_size
 
 POSITIVE = Her2Status.POSITIVE
@@ -139,7 +141,7 @@ class TestEvidence:
         """The fragment is shown before any cluster, and a reviewer may say that it holds no tumor."""
         maybe = replace(NO_TUMOR, flags=("maybe-tumor",), expected_tumor=49.6, bounds=Box(0, 0, 800, 600))
         decided = decide_verdict(POSITIVE, [FOUR, maybe], make_evidence())
-        shown = rank_decisive([FOUR, maybe], decided[0])
+        shown = list_open([FOUR, maybe])
         answers = [Answer("a.svs", place.x, place.y, AnswerKind.NO_TUMOR) for place in shown]
         assert (decided[0], decided[1].rule) == (CaseLabel.INDETERMINATE, "tumor-unrecognized")
         assert shown[0].text == "Fragment 3 may hold tumor: 50 tumor cells are to be expected, 4 are called so."
@@ -168,7 +170,7 @@ class TestEvidence:
 class TestSettle:
     """A reviewer's answers."""
 
-    SHOWN = rank_decisive([HOMO, FIVE], CaseLabel.INDETERMINATE)
+    SHOWN = list_open([HOMO, make_score(5, (20, 0, 0, 500), negative=(12, 7, 1))])
     OPEN = decide_verdict(POSITIVE, [HOMO, FIVE], make_evidence())
 
     def _answer(self, place: int, kind: AnswerKind, slide: str = "a.svs") -> Answer:
@@ -187,6 +189,38 @@ class TestSettle:
         assert settle(self.OPEN, self.SHOWN, [*some, self._answer(1, unclear)]) == self.OPEN
         whole = settle(self.OPEN, self.SHOWN, [*some, self._answer(1, AnswerKind.NO_TUMOR)])
         assert whole[0] is CaseLabel.HOMO
+
+    def test_what_was_not_seen_forbids_homo_all_the_same(self) -> None:
+        """Every place refuted, but a tenth of the tissue was never judged."""
+        refuted = [self._answer(i, AnswerKind.NO_TUMOR) for i in range(len(self.SHOWN))]
+        assert settle(self.OPEN, self.SHOWN, refuted)[0] is CaseLabel.HOMO
+        assert settle(self.OPEN, self.SHOWN, refuted, HIDDEN_TISSUE)[1].rule == "hidden-tissue"
+
+    def test_answers_that_contradict_are_unclear(self) -> None:
+        """Whatever their order in the table."""
+        both = [self._answer(0, AnswerKind.NEGATIVE), self._answer(0, AnswerKind.OVEREXPRESSED)]
+        for answers in (both, both[::-1]):
+            assert settle(self.OPEN, self.SHOWN, [*answers, self._answer(1, AnswerKind.NO_TUMOR)]) == self.OPEN
+
+    def test_an_answer_speaks_of_one_place(self) -> None:
+        """A cluster inside the box of a whole fragment: the answer is the cluster's."""
+        maybe = replace(NO_TUMOR, flags=("maybe-tumor",), expected_tumor=50.0, bounds=Box(0, 0, 9000, 9000))
+        places = list_open([FIVE, maybe])
+        cluster = places[1]
+        answers = [Answer(cluster.slide, cluster.x, cluster.y, AnswerKind.NO_TUMOR)]
+        assert [p.kind for p in places] == ["fragment", "cluster"]
+        assert read_answers(places, answers) == [None, AnswerKind.NO_TUMOR]
+
+    def test_what_was_not_shown_is_open_too(self) -> None:
+        """Six clusters are open, five are shown; once these are answered the sixth is, and only then is it homo."""
+        six = make_score(1, (60, 0, 0, 500), negative=(9, 9, 8, 7, 6, 5))
+        first = rank_decisive([six], CaseLabel.INDETERMINATE)
+        answers = [Answer(p.slide, p.x, p.y, AnswerKind.NO_TUMOR) for p in first]
+        last = rank_decisive([six], CaseLabel.INDETERMINATE, answers)
+        assert (len(first), [p.n_cells for p in last]) == (5, [5])
+        assert settle(self.OPEN, list_open([six]), answers) == self.OPEN
+        answers.append(Answer(last[0].slide, last[0].x, last[0].y, AnswerKind.OVEREXPRESSED))
+        assert settle(self.OPEN, list_open([six]), answers)[0] is CaseLabel.HOMO
 
     def test_answers_elsewhere_say_nothing(self) -> None:
         """Another slide, or a place that was not shown."""
