@@ -40,7 +40,7 @@ _ROWS = (
     ),
     Flag(
         "companion-veto",
-        Severity.NOTE,
+        Severity.CAUTION,
         "Cells were called no tumor cells after what a pathologist drew on the H&E slide.",
     ),
     Flag("not-brightfield", Severity.BLOCKING, "The slide is not a brightfield image (dark background)."),

@@ -17,9 +17,9 @@ from hetscore.annotations.redrawing import Labels, redraw
 from hetscore.domain import Fragment, FragmentRole, Fragments, Region, RegionKind, fragment_shape, is_same_outline
 
 BY_HAND = "excluded by hand"
+"""Why a piece is excluded."""
 DRAWN = "drawn by hand"
 """Reason of a control that a person drew: what was found by its shape alone has none."""
-"""Why a piece is excluded."""
 _NAME = re.compile(r"(?:fragment\s+)?(\d{1,6})(?:\s*,?\s*section of\s+(\d{1,6}))?", re.IGNORECASE)
 """Name of a fragment: its number, and of which piece it is a section."""
 

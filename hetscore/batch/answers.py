@@ -79,7 +79,7 @@ def add_answers(cases: Sequence[CaseInput], path: Path | None) -> tuple[CaseInpu
     Returns
     -------
     tuple of CaseInput
-        In the same order.
+        In the same order; a case that the table does not name keeps the answers it has.
 
     Raises
     ------
@@ -96,4 +96,4 @@ def add_answers(cases: Sequence[CaseInput], path: Path | None) -> tuple[CaseInpu
                 expected = "expected a case and a HER2 slide of this run. Correct the table"
                 faults.add(str(path), f"case {case_id}, slide {answer.slide}: not there; {expected}")
     faults.raise_any()
-    return tuple(replace(case, answers=answers.get(case.case_id, ())) for case in cases)
+    return tuple(replace(case, answers=answers.get(case.case_id, case.answers)) for case in cases)

@@ -14,7 +14,7 @@ from typing import Any
 
 from hetscore.annotations import read_annotations
 from hetscore.batch.columns import ISH_COLUMNS, choice, make_ish, read_case_id, read_number
-from hetscore.batch.table import Column, Faults, Row, check_spelling, group_rows, read_rows, shared_values
+from hetscore.batch.table import Column, Faults, Row, check_spelling, group_rows, read_names, read_rows, shared_values
 from hetscore.domain import CaseInput, MppSource, SlideInput, SlideRole
 from hetscore.errors import UsageError
 from hetscore.slides import PLAUSIBLE_MPP, SUPPORTED_SUFFIXES, dicom_series
@@ -65,6 +65,25 @@ def _cases_of(path: Path, faults: Faults, *, need_slides: bool) -> tuple[CaseInp
     if path.suffix.lower() == ".csv":
         return _read_table(path, faults, need_slides=need_slides)
     return (_case_of_slide(path),)
+
+
+def has_column(path: Path, name: str) -> bool:
+    """Tell whether a cases table has a column; an empty cell says something, a column that is not there says nothing.
+
+    Parameters
+    ----------
+    path : Path
+        One that `find_cases` has read without fault; what is no table has no columns.
+    name : str
+        Of a column.
+
+    Returns
+    -------
+    bool
+        Whatever the letter case of the header.
+    """
+    table = path / TABLE_NAME if _is_kind(path, Path.is_dir) else path
+    return table.suffix.lower() == ".csv" and table.is_file() and name in read_names(table)
 
 
 def _is_kind(path: Path, ask: Callable[[Path], bool]) -> bool:

@@ -2,7 +2,7 @@
 
 Every folder comes with a phantom's truth or a table of points read by people, or with the user's word that all of its
 cases are homogeneous HER2-positive tissue. All of them must have been read by one model with one calibration, for other
-ones make other errors.
+ones make other errors. A case that cannot be homogeneous by its own record is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hetscore.config import models_folder
-from hetscore.domain import Cells, FragmentRole, KnownSlide, StainEstimate
+from hetscore.domain import Cells, FragmentRole, Her2Score, Her2Status, KnownSlide, StainEstimate
 from hetscore.error_file import load_errors
 from hetscore.errors import UsageError
 from hetscore.evaluation.document import read_truth
@@ -95,8 +95,8 @@ def fit_folders(
     Raises
     ------
     UsageError
-        If results or truth cannot be read, the results are of several models, hold no fragment that votes, or cannot
-        tell a rate that the model's own file does not tell either.
+        If results or truth cannot be read, a case cannot be homogeneous, the results are of several models, hold no
+        fragment that votes, or cannot tell a rate that the model's own file does not tell either.
     """
     slides = [slide for folder in folders for slide in _read_slides(folder, folders)]
     reader, looks = _read_records([folder.results for folder in folders])
@@ -126,11 +126,32 @@ def fit_folders(
 def _read_slides(folder: KnownFolder, folders: Sequence[KnownFolder]) -> Iterator[KnownSlide]:
     """Read the slides of a folder; of several folders, cases are named with their folder, for names come again."""
     if folder.truth is None:
+        _check_homogeneous(folder.results)
         slides = read_homogeneous(folder.results)
     else:
         slides = read_known(folder.results, read_truth(folder.truth))
     for slide in slides:
         yield replace(slide, case_id=_name_case(slide.case_id, folder, folders))
+
+
+def _check_homogeneous(results: Path) -> None:
+    """Refuse cases that are not positive, or hold a tumor fragment that scores below 2+: no word makes them so."""
+    faults = [fault for path in sorted(results.glob("cases/*/case.json")) for fault in _find_unlike(path)]
+    if faults:
+        remedy = "Score these apart, or give the truth of their cells with --truth."
+        raise UsageError(f"{results}: {'; '.join(faults)}; expected homogeneous HER2-positive tissue. {remedy}")
+
+
+def _find_unlike(path: Path) -> Iterator[str]:
+    """Say why a case cannot be homogeneous HER2-positive tissue."""
+    document = read_case_json(path)
+    if Her2Status(document.her2.status) is not Her2Status.POSITIVE:
+        yield f"case {document.case_id} has the status {document.her2.status}"
+    low = (Her2Score.ZERO.label, Her2Score.ONE_PLUS.label)
+    below = [row for row in read_fragment_rows(path.parent / FRAGMENTS_FILE) if row.assessable and row.score in low]
+    if below:
+        scores = ", ".join(f"{row.fragment} ({row.score})" for row in below)
+        yield f"case {document.case_id} holds tumor fragments below 2+: {scores}"
 
 
 def _name_case(case_id: str, folder: KnownFolder, folders: Sequence[KnownFolder]) -> str:

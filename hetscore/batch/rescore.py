@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from hetscore import __version__
 from hetscore.annotations import check_place, read_annotations
-from hetscore.batch.cases import find_cases
+from hetscore.batch.cases import find_cases, has_column
 from hetscore.batch.run import RUN_FILE, CaseDone, Outcome, run_cases
 from hetscore.config import Model, Settings, load_settings
 from hetscore.domain import Annotations, CaseInput, Provenance, SlideInput, SlideResult, SlideRole
@@ -40,6 +40,15 @@ class ModelName:
 
 
 @dataclass(frozen=True)
+class ErrorsName:
+    """Which error model the labels rest on."""
+
+    id: str
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class StoredRun:
     """What run.json tells of a run: enough to decide its cases again."""
 
@@ -47,6 +56,10 @@ class StoredRun:
     model: ModelName
     cases: tuple[CaseInput, ...]
     failures: tuple[Failure, ...]
+    intensity: Mapping[str, Any] | None = None
+    """The entry of the site's stain, handed on as it stands."""
+    errors: ErrorsName | None = None
+    """None where nobody counted them, or the record is older than this entry."""
 
 
 Drawn = Mapping[tuple[str, str], Path | None]
@@ -117,6 +130,29 @@ def check_model(stored: StoredRun, model: Model) -> None:
         raise UsageError(f"{seen}; expected {stored.model.sha256[:12]}, which found the cells. Score the slides again.")
 
 
+def check_errors(stored: StoredRun, run: Run) -> None:
+    """Refuse a site's error model that is not the one that the labels rest on.
+
+    Parameters
+    ----------
+    stored : StoredRun
+        What is recorded of the run.
+    run : Run
+        With the errors as they stand now.
+
+    Raises
+    ------
+    UsageError
+        If the file that the settings name was changed since. One that comes with the model may be newer, as the rules.
+    """
+    if run.settings.errors is None or stored.errors is None or run.error_source is None:
+        return
+    found, meant = run.error_source, stored.errors
+    if found.sha256 != meant.sha256:
+        said = f"{found.path}: changed since the slides were scored (sha256 {found.sha256[:12]})"
+        raise UsageError(f"{said}; expected {meant.sha256[:12]}. Put the file of then back, or score the slides again.")
+
+
 def name_drawings(cases: Sequence[CaseInput], files: Sequence[Path]) -> dict[tuple[str, str], Path | None]:
     """Find the slide that each file was drawn on, by its name.
 
@@ -173,7 +209,7 @@ def apply_table(cases: Sequence[CaseInput], table: Path) -> tuple[tuple[CaseInpu
     tuple of CaseInput
         In the order of the run.
     dict
-        As `Drawn`, for each HER2 slide of the table.
+        As `Drawn`, for each HER2 slide of the table; empty where it has no column for it, which says nothing.
 
     Raises
     ------
@@ -188,13 +224,28 @@ def apply_table(cases: Sequence[CaseInput], table: Path) -> tuple[tuple[CaseInpu
             said = f"case {case_id} has the slides {', '.join(seen)}"
             wanted = ", ".join(expected) or "a case of the results"
             raise UsageError(f"{table}: {said}; expected {wanted}. Score new slides with hetscore score.")
+    if not has_column(table, "annotations"):
+        given = {case_id: _keep_drawings(case, known[case_id]) for case_id, case in given.items()}
+        return _replace_cases(cases, given), {}
     drawn = {
         (case.case_id, slide.path.name): slide.annotations
         for case in given.values()
         for slide in case.slides
         if slide.role is SlideRole.HER2
     }
-    return tuple(replace(given.get(case.case_id, case), answers=case.answers) for case in cases), drawn
+    return _replace_cases(cases, given), drawn
+
+
+def _replace_cases(cases: Sequence[CaseInput], given: Mapping[str, CaseInput]) -> tuple[CaseInput, ...]:
+    """Put what is given in the places of the cases; a reviewer's answers stand."""
+    return tuple(replace(given.get(case.case_id, case), answers=case.answers) for case in cases)
+
+
+def _keep_drawings(case: CaseInput, known: CaseInput) -> CaseInput:
+    """Give the slides of a case the files of annotations that they had, those of H&E slides too."""
+    before = {slide.path.name: slide.annotations for slide in known.slides}
+    slides = tuple(replace(slide, annotations=before.get(slide.path.name)) for slide in case.slides)
+    return replace(case, slides=slides)
 
 
 def _slide_names(case: CaseInput) -> list[str]:

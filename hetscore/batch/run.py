@@ -259,6 +259,7 @@ def _write_state(
         "workers": run.workers,
         "model": {"name": run.model.name, "sha256": run.model.sha256, "calibration": run.calibration_id},
         "intensity": _describe_intensity(run),
+        "errors": _describe_errors(run),
         "settings": run.settings.as_dict(),
         "cases": [_describe_case(case, outcome.sha256) for case in cases],
         "n_scored": len(outcome.rows),
@@ -269,10 +270,19 @@ def _write_state(
 
 def _describe_intensity(run: Run) -> dict[str, Any] | None:
     """Put the numbers of the site's intensity calibration beside its name: the file may change later."""
+    if run.stored is not None:
+        return None if run.stored.intensity is None else dict(run.stored.intensity)
     found = run.calibration
     if found is None:
         return None
     return {"id": found.id, "dab_scale": found.dab_scale, "problems": list(found.problems)}
+
+
+def _describe_errors(run: Run) -> dict[str, Any] | None:
+    """Name the error model and its file, with the hash by which it is known again."""
+    if run.errors is None or run.error_source is None:
+        return None
+    return {"id": run.errors.id, "path": str(run.error_source.path), "sha256": run.error_source.sha256}
 
 
 def _describe_case(case: CaseInput, sha256: Mapping[Path, str]) -> dict[str, Any]:

@@ -113,6 +113,28 @@ def read_rows(
     return []
 
 
+def read_names(path: Path) -> tuple[str, ...]:
+    """Read the names of the columns of a table that `read_rows` has read without fault.
+
+    Parameters
+    ----------
+    path : Path
+        A file: a pipe is read once only.
+
+    Returns
+    -------
+    tuple of str
+        In the order of the table, as `Column.name`; empty without a line.
+    """
+    with _open(path) as file:
+        return next((_fold(cells) for _, cells in _number_lines(file)), ())
+
+
+def _fold(cells: Sequence[str]) -> tuple[str, ...]:
+    """Write names of columns as they are compared."""
+    return tuple(cell.strip().casefold() for cell in cells)
+
+
 def _open(path: Path) -> TextIO:
     if path != STDIN:
         return path.open(encoding="utf-8-sig", newline="")
@@ -164,7 +186,7 @@ def _number_lines(file: TextIO) -> Iterator[tuple[int, list[str]]]:
 
 def _read_header(where: str, cells: Sequence[str], columns: Sequence[Column], faults: Faults) -> list[str]:
     """Return the names in the order of the table; none where they cannot be used."""
-    header = [cell.strip().casefold() for cell in cells]
+    header = list(_fold(cells))
     wrong = _find_separator(header)
     if wrong:
         faults.add(where, wrong)

@@ -17,7 +17,7 @@ Table = Annotated[
     Path | None, typer.Option(help="Cases table with a column annotations; what it says of ISH counts too.")
 ]
 Answers = Annotated[
-    Path | None, typer.Option(help="CSV of a reviewer's answers, as for score; in place of earlier ones.")
+    Path | None, typer.Option(help="CSV of a reviewer's answers, as for score; in place of a case's earlier ones.")
 ]
 
 
@@ -28,6 +28,7 @@ def rescore(
     from hetscore.batch.answers import add_answers
     from hetscore.batch.rescore import (
         apply_table,
+        check_errors,
         check_model,
         name_drawings,
         read_run,
@@ -37,7 +38,7 @@ def rescore(
     from hetscore.cli.progress import show_progress
     from hetscore.cli.score import describe_case, print_outcome
     from hetscore.config import load_model
-    from hetscore.pipeline import Run, with_errors
+    from hetscore.pipeline import Run, StoredCalibration, with_errors
 
     stored = read_run(results)
     updated, drawn = (stored.cases, {}) if cases is None else apply_table(stored.cases, cases)
@@ -46,8 +47,10 @@ def rescore(
     settings = restore_settings(results, stored)
     model = load_model(settings.model, settings, with_weights=False)
     check_model(stored, model)
+    classed = StoredCalibration(stored.model.calibration, stored.intensity)
     with show_progress("cases", len(updated)) as (progress, done):
-        run = with_errors(Run(settings, model, progress=progress), stored.model.calibration)
+        run = with_errors(Run(settings, model, progress=progress, stored=classed))
+        check_errors(stored, run)
         outcome = rescore_cases(
             results, updated, drawn, out, run, lambda case, scored: done(describe_case(case, scored))
         )

@@ -65,7 +65,9 @@ def score(
     check_given_mpp(mpp, MppSource.COMMAND_LINE)
     network, torchscript = {"device": device, "flips": flips}, {"device": device}
     given = {"mpp": mpp, "model": model, "guideline": guideline, "rule_set": rule_set}
-    given |= {name: str(path) for name, path in (("calibration", calibration), ("errors", errors)) if path is not None}
+    # whole paths, for results may be scored again from another folder
+    files = {"calibration": calibration, "errors": errors}
+    given |= {name: str(path.resolve()) for name, path in files.items() if path is not None}
     settings = load_settings(config, **given, network=network, torchscript=torchscript)
     cases = add_answers(find_cases(paths), answers)
     n_workers = workers or len(os.sched_getaffinity(0))

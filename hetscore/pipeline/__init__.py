@@ -7,13 +7,15 @@ to cells, `correction` applies what the user drew, `case` goes from the cells of
 
 from hetscore.pipeline.case import ScoredCase, conclude_case, find_next_id, score_case
 from hetscore.pipeline.correction import correct_slide
-from hetscore.pipeline.run import Progress, Run, make_segmenter, with_errors
+from hetscore.pipeline.run import ErrorSource, Progress, Run, StoredCalibration, make_segmenter, with_errors
 from hetscore.pipeline.slide import analyze_slide
 
 __all__ = [
+    "ErrorSource",
     "Progress",
     "Run",
     "ScoredCase",
+    "StoredCalibration",
     "analyze_slide",
     "conclude_case",
     "correct_slide",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from hetscore.config import Model, Settings
 from hetscore.domain import MppSource, SlideInput
@@ -26,6 +28,24 @@ def _no_progress(_what: str, _done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True)
+class StoredCalibration:
+    """What the cells of a stored run were classed with, as its record tells."""
+
+    id: str
+    """Names of the calibrations behind a class."""
+    intensity: Mapping[str, Any] | None = None
+    """The entry of the site's stain; None where the run had none."""
+
+
+@dataclass(frozen=True)
+class ErrorSource:
+    """From which file an error model was read."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Run:
     """What stays the same over the cases of a run."""
 
@@ -38,10 +58,16 @@ class Run:
     """What the site's controls tell of its stain; None where none were measured."""
     errors: ErrorModel | None = None
     """What the reading gets wrong, as measured by the site or shipped with the model; None where nobody measured it."""
+    error_source: ErrorSource | None = None
+    """Where `errors` comes from."""
+    stored: StoredCalibration | None = None
+    """Of the run whose cells are scored again; None where they are classed anew."""
 
     @property
     def calibration_id(self) -> str:
         """Names of the calibrations behind a class: of the membrane and, where there is one, of the site's stain."""
+        if self.stored is not None:
+            return self.stored.id
         parts = [self.model.membrane.id, *([self.calibration.id] if self.calibration else [])]
         return " + ".join(parts)
 
@@ -79,15 +105,13 @@ ERRORS_FILE = "errors.toml"
 """In a model's folder: the errors that were counted before it was shipped."""
 
 
-def with_errors(run: Run, calibration_id: str | None = None) -> Run:
+def with_errors(run: Run) -> Run:
     """Give a run the error model that its settings name, or else the one that came with its model.
 
     Parameters
     ----------
     run : Run
-        With settings, model and site calibration.
-    calibration_id : str, optional
-        Names of the calibrations that the cells were classed with; by default those of the run.
+        With settings, model and site calibration, or that of the run whose cells are scored again.
 
     Returns
     -------
@@ -105,7 +129,7 @@ def with_errors(run: Run, calibration_id: str | None = None) -> Run:
     path = shipped if named is None else Path(named)
     found = load_errors(path)
     # what came with the model was counted without any site's calibration, and is told to be provisional
-    calibration = found.calibration if named is None else calibration_id or run.calibration_id
+    calibration = found.calibration if named is None else run.calibration_id
     meant = (run.model.name, run.model.sha256, calibration)
     faults = [
         f"counted with {what} {made}; expected {expected}"
@@ -122,4 +146,5 @@ def with_errors(run: Run, calibration_id: str | None = None) -> Run:
         faults.append(f"its own check failed: {seen}; expected 1 of 20")
     if faults:
         raise UsageError(f"{path}: {faults[0]}. Count the errors again: `hetscore calibrate errors`.")
-    return replace(run, errors=found)
+    source = ErrorSource(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return replace(run, errors=found, error_source=source)

@@ -233,7 +233,8 @@ def _piece_columns(piece: Fragment) -> dict[str, Any]:
         "slide": piece.slide,
         "fragment": piece.id,
         "role": piece.role.value,
-        "excluded_because": piece.reason or "",
+        # a control that a person drew has a reason too, but is not excluded
+        "excluded_because": (piece.reason or "") if piece.role is FragmentRole.EXCLUDED else "",
         "level": piece.level,
         "piece": piece.piece,
         "area_mm2": round(piece.area_mm2, AREA_DECIMALS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_answers_go_to_their_cases(tmp_path: Path) -> None:
         Answer("a1.svs", 7.0, 9.0, AnswerKind.UNCLEAR),
     )
     assert second.answers == ()
+
+
+def test_what_was_answered_of_other_cases_stays(tmp_path: Path) -> None:
+    """A case that the table names has its answers replaced; one that it does not name keeps them."""
+    first, second = (replace(case, answers=(Answer("x", 1.0, 2.0, AnswerKind.UNCLEAR),)) for case in CASES)
+
+    given = add_answers((first, second), _table(tmp_path, "B,b.svs,3,4,overexpressed\n"))
+
+    assert given == (first, replace(second, answers=(Answer("b.svs", 3.0, 4.0, AnswerKind.OVEREXPRESSED),)))
 
 
 def test_without_a_table_nothing_changes() -> None:

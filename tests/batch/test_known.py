@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hetscore.batch.known import Fitted, KnownFolder, fit_folders
+from hetscore.domain import Her2Score, Her2Status
 from hetscore.errors import UsageError
+from hetscore.report import case_json, tables
 from tests.batch.known_results import write_case
+from tests.report.builders import small_result, small_score
 
 GOOD = "\n".join(["++++++++++++"] * 12)
 ONE_WRONG = GOOD.replace("+", "-", 1)
@@ -84,6 +88,33 @@ def test_homogeneous_needs_what_came_with_the_model(tmp_path: Path) -> None:
         UsageError, match=r"results: no tumor cell is known to be 0 or 1\+ among its like; expected some"
     ):
         fit(tmp_path / "one", homogeneous=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "scores", "fault"),
+    [
+        ("equivocal", {1: Her2Score.TWO_PLUS}, "case a has the status equivocal; expected homogeneous"),
+        (
+            "positive",
+            {1: Her2Score.THREE_PLUS, 2: Her2Score.ONE_PLUS},
+            r"case a holds tumor fragments below 2\+: 2 \(1\+\);",
+        ),
+    ],
+)
+def test_a_case_that_cannot_be_homogeneous(
+    tmp_path: Path, status: str, scores: dict[int, Her2Score], fault: str
+) -> None:
+    """A word does not make it so: it is named and refused, and nothing is fitted."""
+    place = tmp_path / "results" / "cases" / "a"
+    place.mkdir(parents=True)
+    first = small_score().fragments[0]
+    fragments = tuple(replace(first, fragment=number, score=score) for number, score in scores.items())
+    score = replace(small_score(), case_id="a", status=Her2Status(status), fragments=fragments, decisive=())
+    for writer in (case_json, tables):
+        writer.write(replace(small_result(), score=score, slides=(), pictures=()), place)
+
+    with pytest.raises(UsageError, match=fault):
+        fit(tmp_path, homogeneous=True)
 
 
 @pytest.mark.parametrize(("model", "calibration"), [("other", "made-1"), ("made", "made-2")])

@@ -25,7 +25,7 @@ from hetscore.batch.rescore import (
 )
 from hetscore.batch.run import Outcome, run_cases
 from hetscore.config import load_model, load_settings
-from hetscore.domain import CaseInput, RegionKind, SlideInput
+from hetscore.domain import CaseInput, IshResult, RegionKind, SlideInput, SlideRole
 from hetscore.errors import UsageError
 from hetscore.phantom.pyramid import write_pyramid
 from hetscore.pipeline import Run
@@ -351,6 +351,22 @@ class TestWhatIsGiven:
         assert (record.her2.ish, "annotated" in record.coverage.excluded_mm2) == ("amplified", True)
         assert "pictures-missing" in record.flags
         assert without_times(document(tmp_path / "out", "glass")) == without_times(document(results, "glass"))
+
+    @pytest.mark.parametrize(("header", "row"), [("ish", "amplified"), ("ish,annotations", "amplified,")])
+    def test_a_table_without_the_column(self, ringed: Path, tmp_path: Path, header: str, row: str) -> None:
+        """Without the column what was drawn stays, on the H&E slide too; an empty cell of it takes it away."""
+        slides = (SlideInput(Path("a.tif"), annotations=ringed), SlideInput(Path("he.tif"), SlideRole.HE, None, ringed))
+        known = (CaseInput("a", slides),)
+        (tmp_path / "cases.csv").write_text(
+            f"case_id,slide,role,{header}\na,a.tif,her2,{row}\na,he.tif,he,{row}\n", encoding="utf-8"
+        )
+
+        (case,), drawn = apply_table(known, tmp_path / "cases.csv")
+
+        is_named = "annotations" in header
+        assert drawn == ({("a", "a.tif"): None} if is_named else {})
+        assert [slide.annotations for slide in case.slides] == ([None] * 2 if is_named else [ringed] * 2)
+        assert case.ish.result is IshResult.AMPLIFIED
 
     @pytest.mark.parametrize("row", ["other,a.tif", f"{CLONE},a.tif", f"glass,{CLONE}.tif"])
     def test_a_table_of_other_slides(self, results: Path, tmp_path: Path, row: str) -> None:

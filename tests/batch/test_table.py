@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hetscore.batch.table import STDIN, Column, Faults, Row, check_spelling, read_rows
+from hetscore.batch.table import STDIN, Column, Faults, Row, check_spelling, read_names, read_rows
 
 COLUMNS = (Column("id", str, "Name.", is_required=True), Column("n", int, "Number."))
 
@@ -42,6 +42,16 @@ def _read_text(tmp_path: Path, text: str) -> tuple[list[tuple[str, dict[str, obj
 def test_what_spreadsheets_leave(tmp_path: Path, text: str) -> None:
     """Marks, blanks, capitals, empty columns and rows and the order of the columns do no harm."""
     assert _read_text(tmp_path, text) == ([("2", {"id": "A", "n": 1})], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("\ufeffID , N\r\n A , 1 \r\n", ("id", "n")), ("\n,,\nn,id,,\n", ("n", "id", "", "")), ("", ())]
+)
+def test_names_of_columns(tmp_path: Path, text: str, names: tuple[str, ...]) -> None:
+    """As they are compared; lines without a cell above them are left out."""
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8", newline="")
+
+    assert read_names(tmp_path / "t.csv") == names
 
 
 def test_rows_are_named_by_the_line_they_begin_in(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +238,20 @@ def test_score_with_a_calibration(glass: Path, tmp_path: Path) -> None:
     assert run["model"]["calibration"].endswith(" + autumn")
     case = json.loads((out / "cases" / "glass" / "case.json").read_text(encoding="utf-8"))
     assert case["provenance"]["calibration"] == run["model"]["calibration"]
+
+
+def test_scored_again_with_a_calibration(glass: Path, tmp_path: Path) -> None:
+    """What the cells were classed with is handed on, however often they are scored again."""
+    site, folders = make_site(tmp_path / "site.toml"), [tmp_path / name for name in ("out", "again", "more")]
+    hetscore("score", glass, "--out", folders[0], "--model", "watershed", "--calibration", site)
+
+    for old, new in pairwise(folders):
+        assert hetscore("rescore", old, "--out", new).exit_code == 0
+
+    first, *others = (json.loads((folder / "run.json").read_text(encoding="utf-8")) for folder in folders)
+    for other in others:
+        for name in ("model", "intensity", "errors", "settings"):
+            assert other[name] == first[name], name
 
 
 def test_score_with_controls_that_failed(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ BESIDE = [[0.0, 0.0], [60.0, 0.0], [60.0, 60.0], [0.0, 60.0]]
         ("Non-tumor", EVERYWHERE, (0.0, 0.0), ("companion-veto",)),
         ("Tumor", EVERYWHERE, (1.0, 1.0), ()),
         ("Non-tumor", BESIDE, (1.0, 1.0), ("annotations-unused",)),
-        ("Tumor", BESIDE, (0.0, 0.0), ("annotations-unused", "companion-veto")),
+        ("Tumor", BESIDE, (1.0, 1.0), ("annotations-unused",)),
         ("Exclude", EVERYWHERE, (1.0, 1.0), ("annotations-unused",)),
     ],
     ids=["none is tumor", "all may be tumor", "glass is no tumor", "only glass is tumor", "another kind"],

@@ -47,9 +47,14 @@ def test_fragments_read_back(tmp_path: Path) -> None:
 
 
 def test_control_is_listed_and_not_scored() -> None:
-    """A control has a place and an area, and no count: empty, never 0."""
+    """A control has a place and an area, and no count: empty, never 0; it is not excluded, though a person drew it."""
+    slide = small_result().slides[0]
+    by_hand = replace(slide, fragments=(replace(slide.fragments[3], reason="drawn by hand"),))
+    (drawn,) = [r for r in tables.fragment_rows(replace(small_result(), slides=(by_hand,))) if r.fragment == 4]
     control = tables.fragment_rows(small_result())[3]
 
+    assert drawn == control
+    assert control.excluded_because == ""
     assert (control.fragment, control.role, control.area_mm2) == (4, "control", 0.0125)
     assert (control.cells, control.tumor_cells, control.assessable, control.score) == (None, None, None, "")
 
