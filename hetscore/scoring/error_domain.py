@@ -60,14 +60,26 @@ def describe_slide(
     Returns
     -------
     dict of str to float
-        By the names of `LOOKS`; what cannot be told is left out. Empty with fewer than `MIN_CELLS` tumor cells.
+        By the names of `LOOKS`; what cannot be told is left out, as everything that takes cells is of a slide with
+        fewer than `MIN_CELLS` tumor cells.
     """
-    tumor = cells.take(cells.is_tumor)
+    told: dict[str, float | None] = {
+        "mpp": mpp,
+        "hematoxylin_degrees": stain.hematoxylin_degrees if stain else None,
+        "dab_degrees": stain.dab_degrees if stain else None,
+        "stain_residual_od": stain.residual_od if stain else None,
+        **_describe_cells(cells.take(cells.is_tumor), tissue_mm2),
+    }
+    known = {name: value for name in LOOKS if (value := told.get(name)) is not None}
+    return {name: value for name, value in known.items() if np.isfinite(value)}
+
+
+def _describe_cells(tumor: Cells, tissue_mm2: float) -> dict[str, float | None]:
+    """Describe tumor cells; nothing of too few."""
     if len(tumor) < MIN_CELLS:
         return {}
     is_stained = tumor.membrane_class >= MembraneClass.MODERATE
-    told: dict[str, float | None] = {
-        "mpp": mpp,
+    return {
         "nucleus_area_um2": _median(tumor.nucleus_area_um2),
         "membrane_od": _median(tumor.membrane_od[is_stained]),
         "membrane_ground_od": _median(tumor.membrane_ground_od),
@@ -75,11 +87,7 @@ def describe_slide(
         "nucleus_residual_od": _median(tumor.nucleus_residual_od),
         "unsure_share": float(np.mean(tumor.p_tumor < SURE)),
         "tumor_per_mm2": len(tumor) / tissue_mm2 if tissue_mm2 > 0 else None,
-        "hematoxylin_degrees": stain.hematoxylin_degrees if stain else None,
-        "dab_degrees": stain.dab_degrees if stain else None,
-        "stain_residual_od": stain.residual_od if stain else None,
     }
-    return {name: value for name, value in told.items() if value is not None and np.isfinite(value)}
 
 
 def _median(values: NDArray[np.float32]) -> float | None:

@@ -150,7 +150,7 @@ def fit_errors(counts: Counts, origin: Origin, base: ErrorModel | None = None) -
     asked = counts.asked()
     if not any(asked):
         raise ValueError("every positive fragment of these slides holds negative tumor cells; expected some without")
-    objects = _list_objects(asked)
+    objects = _add_known(_list_objects(asked), base)
     if not objects.area_mm2 > 0:  # false for NaN too
         raise ValueError("the area of the tissue is not known; expected square millimeters")
     return ErrorModel(
@@ -209,6 +209,17 @@ def _list_objects(asked: Sequence[Sequence[FragmentErrors]]) -> FalseObjects:
     numbers = np.array([len(f.objects) for f in fragments], np.float64)
     areas = np.array([f.area_mm2 for f in fragments])
     return FalseObjects(tuple(items), float(areas.sum()), _find_shape(numbers, areas))
+
+
+def _add_known(own: FalseObjects, base: ErrorModel | None) -> FalseObjects:
+    """Add the false objects that came with the model where few were seen.
+
+    A few fragments show neither how large they come nor how firmly they are called tumor.
+    """
+    if base is None or len(own.items) >= MIN_ERRORS:
+        return own
+    items = sorted((*own.items, *base.objects.items), key=lambda item: (-item.n_cells, item.p_tumor))
+    return FalseObjects(tuple(items), own.area_mm2 + base.objects.area_mm2, base.objects.shape)
 
 
 def _find_shape(numbers: Floats, areas: Floats) -> float:

@@ -158,6 +158,9 @@ class TestTakenOver:
         assert (fitted.false_positive, fitted.missed) == (model.false_positive, model.missed)
         assert fitted.false_positive_beside == model.false_positive_beside
         assert counted(fitted.false_tumor) == (0, 25)
+        # no group that is no tumor was seen on so little tissue: those of the model stand beside
+        assert fitted.objects.items == model.objects.items
+        assert fitted.objects.area_mm2 == pytest.approx(model.objects.area_mm2 + site.fragments[0].area_mm2)
 
     @pytest.mark.parametrize(
         ("slide", "said"),
