@@ -54,7 +54,7 @@ def give_reason(finding: Finding) -> str:
         case "negative-fragment":
             return _explain_fragments(fragments)
         case "negative-cluster":
-            return f"{_explain_clusters(fragments, params)} {_explain_p(finding.evidence)}"
+            return _explain_doubt(finding)
         case "negative-share":
             return f"{_explain_share(fragments)} {_explain_p(finding.evidence)}"
         case "cluster-not-excluded" | "tumor-unverified" | "p-between":

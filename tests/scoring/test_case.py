@@ -16,7 +16,16 @@ from hetscore.scoring.case import score_case
 from hetscore.scoring.fragment import FragmentParams
 from hetscore.scoring.guidelines import GUIDELINES, Counts
 from hetscore.scoring.status import RULE_SETS
-from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_score, score_picture, weigh_by_size
+from tests.scoring.builders import (
+    HOMO,
+    NEGATIVE,
+    NO_TUMOR,
+    UNSCORED,
+    make_evidence,
+    make_score,
+    score_picture,
+    weigh_by_size,
+)
 
 FOUR_HOMO = [make_score(k) for k in (1, 2, 3, 4)]
 FIVE = make_score(3, (41, 0, 0, 500), negative=(41,))
@@ -194,6 +203,23 @@ class TestReasons:
         """The weightier cause is the one named."""
         case = _score([TWO_PLUS], slide_flags=("slide-failed",), n_failed_tiles=1)
         assert case.reason == FLAGS["slide-failed"].text
+
+    def test_scattered_cells_close_together_make_hetero(self) -> None:
+        """The scan alone may decide, without five connected cells to name."""
+        fragments = [make_score(1, (8, 0, 0, 492), negative=(4, 4))]
+        case = score_case(
+            "case-1",
+            fragments,
+            IshData(IshResult.UNKNOWN),
+            guideline=GUIDELINES["gastric-biopsy"],
+            rule_set=RULE_SETS["yagi-2019"],
+            weigh=lambda _: make_evidence(p_scan=0.0005),
+        )
+        seen = "of 500 scored tumor cells 8 are below 2+, no 5 of them connected."
+        assert (case.label, case.reason) == (
+            CaseLabel.HETERO,
+            f"The one tumor fragment overexpresses HER2: {seen}{RARE}",
+        )
 
     def test_a_fragment_scored_with_many_blanks_is_not_homo(self) -> None:
         """Of 25 tumor cells 3 have no class: more than a tenth; 2 of 25 are not."""
