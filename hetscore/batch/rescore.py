@@ -20,7 +20,7 @@ from hetscore.annotations import check_place, read_annotations
 from hetscore.batch.cases import find_cases, has_column
 from hetscore.batch.run import RUN_FILE, CaseDone, Outcome, run_cases
 from hetscore.config import Model, Settings, load_settings
-from hetscore.domain import Annotations, CaseInput, Provenance, SlideInput, SlideResult, SlideRole
+from hetscore.domain import Annotations, CaseInput, CaseResult, Provenance, SlideInput, SlideResult, SlideRole
 from hetscore.errors import SlideError, UsageError
 from hetscore.pipeline import Run, ScoredCase, conclude_case, correct_slide, find_next_id
 from hetscore.report.case_json import CASE_FILE, read_case_json
@@ -324,8 +324,20 @@ def rescore_case(results: Path, case: CaseInput, drawn: Drawn, failures: Sequenc
         return ScoredCase(None, tuple(failed))
     made = _read_provenance(folder, started)
     result = conclude_case(case, slides, run, made, is_slide_missing=bool(failed))
+    _check_veto(folder, result)
     timed = replace(made, seconds=round(time.perf_counter() - clock, 1))
     return ScoredCase(replace(result, provenance=timed), tuple(failed))
+
+
+def _check_veto(folder: Path, result: CaseResult) -> None:
+    """Refuse a case whose H&E slide decided before and cannot be registered again: its cells would count unasked."""
+    was_vetoed = "companion-veto" in read_case_json(folder / CASE_FILE).flags
+    now = {*result.score.flags, *(flag for slide in result.slides for flag in slide.flags)}
+    if was_vetoed and "companion-veto" not in now and "companion-refused" in now:
+        seen = (
+            f"{result.score.case_id}: regions drawn on its H&E slide ruled out cells, and it cannot be registered now"
+        )
+        raise UsageError(f"{seen}; expected both slides where they were. Put them back, or score the case again.")
 
 
 def _find_stored(slide: SlideInput, found: Mapping[str, SlideResult], reasons: Mapping[str, str]) -> SlideResult:

@@ -414,6 +414,25 @@ class TestWhatFailedBefore:
         assert document(tmp_path / "out", CLONE).label == "not-assessable"
         assert "slide-failed" in document(tmp_path / "out", CLONE).flags
 
+    def test_a_veto_that_cannot_be_repeated(self, results: Path, tmp_path: Path) -> None:
+        """What was drawn on an H&E slide ruled out cells; without that slide they would count again, unasked."""
+        folder = shutil.copytree(results, tmp_path / "copy")
+        stored = folder / "cases" / CLONE / "case.json"
+        record = json.loads(stored.read_text())
+        record["flags"].append("companion-veto")
+        stored.write_text(json.dumps(record))
+        cases = tuple(
+            replace(case, slides=(*case.slides, SlideInput(tmp_path / "gone.he.tif", SlideRole.HE)))
+            if case.case_id == CLONE
+            else case
+            for case in read_run(folder).cases
+        )
+
+        outcome = rescore(folder, tmp_path / "out", cases=cases)
+
+        assert [row.case_id for row in outcome.rows] == ["glass"]
+        assert "regions drawn on its H&E slide ruled out cells" in outcome.failures[0].reason
+
     def test_results_of_an_older_version(self, results: Path, tmp_path: Path) -> None:
         """A case without a survey is named with the remedy; the others are scored."""
         folder = shutil.copytree(results, tmp_path / "copy")
