@@ -184,7 +184,7 @@ class TestRegionSums:
     @given(arrays(np.int32, (5, 6), elements=st.integers(0, 3)))
     def test_they_are_numpys(self, labels: Labels) -> None:
         """Relative to the region's first pixel in reading order."""
-        image = np.arange(30, dtype=np.float32).reshape(5, 6) / 8
+        image = (np.arange(30).reshape(5, 6) / 8).astype(np.float32)
         sums = region_sums(labels, 3, image)
         for number in (1, 2, 3):
             rows, columns = np.nonzero(labels == number)
@@ -216,7 +216,7 @@ class TestRegions:
     @given(arrays(np.int32, (4, 7), elements=st.integers(0, 3)))
     def test_they_are_numpys(self, labels: Labels) -> None:
         """A region without a pixel has no area and no total."""
-        values = np.arange(28, dtype=np.float32).reshape(4, 7) / 8
+        values = (np.arange(28).reshape(4, 7) / 8).astype(np.float32)
         areas = [int((labels == number).sum()) for number in (1, 2, 3)]
         counts, totals = total_values(labels, 3, values)
         assert count_pixels(labels, 3).tolist() == counts.tolist() == areas
