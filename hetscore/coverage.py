@@ -73,14 +73,6 @@ def find_touched(fragments: Fragments, core: Box) -> set[int]:
     return {int(number) for number in np.unique(fragments.labels[mask]) if number > 0}
 
 
-def take_out(tissue: TissueMask, masks: Mapping[str, NDArray[np.bool_]]) -> TissueMask:
-    """Take masks out of the tissue and keep them apart, by reason; where several lie, the first has it."""
-    left, excluded = tissue.mask, dict(tissue.excluded)
-    for reason, mask in masks.items():
-        excluded[reason], left = mask & left, left & ~mask
-    return replace(tissue, mask=left, excluded=excluded)
-
-
 def measure_coverage(tissue: TissueMask, fragments: Fragments, failed: Sequence[Box]) -> Coverage:
     """Where the tissue went: analyzed, excluded by reason, failed; they add up to the tissue.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hetscore.coverage import mark_failed, mark_hidden, measure_coverage, take_out
+from hetscore.coverage import mark_failed, mark_hidden, measure_coverage
 from hetscore.domain import Fragment, Fragments, TissueMask
 from hetscore.geometry import Box
 
@@ -56,7 +56,7 @@ def test_what_is_taken_out_later() -> None:
     """A mask takes only tissue, of two the first has what both hold, and the whole stays the same."""
     row = np.zeros(LABELS.shape, bool)
     row[0] = True
-    taken = take_out(tissue(), {"annotated": row, "not-read": row | np.eye(4, 6, dtype=bool)})
+    taken = tissue().take_out({"annotated": row, "not-read": row | np.eye(4, 6, dtype=bool)})
     left = replace(fragments(), labels=np.where(taken.mask, LABELS, 0))
 
     found = measure_coverage(taken, left, [])

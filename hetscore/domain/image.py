@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -80,6 +80,13 @@ class TissueMask:
     """Dark pieces too small to be taken for tissue."""
     covered_glass_mm2: float = 0.0
     """Area of ink and the like that was taken for tissue but lies on bare glass; in neither mask."""
+
+    def take_out(self, masks: Mapping[str, NDArray[np.bool_]]) -> TissueMask:
+        """Take masks out of the tissue and keep them apart, by reason; where several lie, the first has it."""
+        left, excluded = self.mask, dict(self.excluded)
+        for reason, mask in masks.items():
+            excluded[reason], left = mask & left, left & ~mask
+        return replace(self, mask=left, excluded=excluded)
 
     def area_mm2(self, mask: NDArray[np.bool_] | None = None) -> float:
         """Area of `mask` (default: the tissue) in square millimeters."""

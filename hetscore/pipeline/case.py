@@ -36,7 +36,6 @@ from hetscore.pipeline.correction import count_cells
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.pipeline.slide import analyze_slide
 from hetscore.pipeline.veto import apply_veto
-from hetscore.pipeline.weighing import Weigher, describe_slides, name_stratum
 from hetscore.scoring.case import score_case as decide_case
 from hetscore.scoring.fragment import TumorLinks, find_nest, link_tumor, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
@@ -44,6 +43,7 @@ from hetscore.scoring.sensitivity import Classifier, probe_label
 from hetscore.scoring.simulator import Nest
 from hetscore.scoring.status import RULE_SETS
 from hetscore.scoring.verdict import find_negative_fragments
+from hetscore.scoring.weighing import Weigher, describe_slides, name_stratum
 from hetscore.slides import open_slide
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hetscore.annotations import Correction, call_tumor, correct_fragments
 from hetscore.config import Settings
-from hetscore.coverage import find_touched, mark_failed, mark_hidden, measure_coverage, take_out
+from hetscore.coverage import find_touched, mark_failed, mark_hidden, measure_coverage
 from hetscore.domain import Annotations, Cells, Fragments, SlideResult, Survey, TissueMask
 from hetscore.errors import SlideError
 from hetscore.merging import find_fragment
@@ -52,7 +52,7 @@ def correct_slide(
         return replace(slide, annotations=annotations)
     correction = correct_found(survey.fragments, survey.tissue, annotations, settings, first_id)
     fragments, is_unread = _leave_unread(slide, survey, correction.fragments, settings)
-    tissue = take_out(survey.tissue, {"annotated": correction.is_excluded, "not-read": is_unread})
+    tissue = survey.tissue.take_out({"annotated": correction.is_excluded, "not-read": is_unread})
     failed = [tile for tile in survey.failed if find_touched(fragments, tile.core)]
     cores = [tile.core for tile in failed]
     cells = _give_cells(slide.cells, fragments, annotations)

@@ -139,10 +139,8 @@ def exclude(tissue: TissueMask, masks: Mapping[str, Mask], params: QualityParams
         [mask for name, mask in masks.items() if name in COVERS] or [np.zeros_like(tissue.mask)]
     )
     bare = tissue.mask & find_bare(cover, tissue.mask, tissue.mpp, params.covers)
-    left, excluded = tissue.mask & ~bare, dict(tissue.excluded)
-    for reason, mask in masks.items():
-        excluded[reason], left = mask & left, left & ~mask
-    return replace(tissue, mask=left, excluded=excluded, covered_glass_mm2=tissue.area_mm2(bare))
+    on_tissue = replace(tissue, mask=tissue.mask & ~bare, covered_glass_mm2=tissue.area_mm2(bare))
+    return on_tissue.take_out(masks)
 
 
 def name_exclusions(tissue: TissueMask, params: QualityParams) -> dict[str, bool]:

@@ -97,7 +97,7 @@ def score_case(
         By fragment, the piece it is a section of; itself where not named. Sections of one piece are scored each for
         itself, but are one piece of evidence where sampling is asked.
     weigh : callable
-        Called with the fragments where homo or hetero is asked, see `hetscore.pipeline.weighing`.
+        Called with the fragments where homo or hetero is asked, see `hetscore.scoring.weighing`.
     answers : sequence of Answer
         What a reviewer said of places of this case.
     is_site : bool

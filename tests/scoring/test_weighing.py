@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from hetscore.pipeline.weighing import Weigher, name_stratum
 from hetscore.scoring.case import CaseParams
 from hetscore.scoring.error_model import FalseObject, FalseObjects
 from hetscore.scoring.evidence import EvidenceParams
+from hetscore.scoring.weighing import Weigher, name_stratum
 from tests.scoring.builders import make_score
 from tests.scoring.nests import make_errors, make_nest, with_clone
 
