@@ -21,7 +21,7 @@ class NegativeShare:
     """Share of tumor cells that are truly below 2+, once misread cells are allowed for."""
 
     point: float
-    """By Rogan and Gladen, not below 0."""
+    """By Rogan and Gladen from these cells alone, not below 0; the interval draws on others and may leave it out."""
     low: float
     high: float
     """Bounds of the 95 % credible interval."""

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import betaincinv, expit, logit, logsumexp, xlog1py, xlogy
 
+from hetscore.domain import NegativeShare
 from hetscore.errors import UsageError
 from hetscore.scoring.error_model import Rate
 from hetscore.scoring.tolerance import log_beta_binomial
@@ -65,24 +66,13 @@ class FragmentNegatives:
 
 
 @dataclass(frozen=True)
-class Share:
-    """Truly negative tumor cells of all tumor cells."""
-
-    point: float
-    """By `rogan_gladen` from these cells alone, so that it may lie outside the interval, which draws on the others."""
-    low: float
-    high: float
-    """Of the 95 % credible interval; both are 0 where any truly negative cell is improbable."""
-
-
-@dataclass(frozen=True)
 class Deconvolved:
     """What counts and measured errors say of a case."""
 
     probability_homo: float
     """That no fragment holds truly negative tumor cells; the shares of the fragments are in the order given."""
-    by_fragment: tuple[Share, ...]
-    pooled: Share
+    by_fragment: tuple[NegativeShare, ...]
+    pooled: NegativeShare
     """Of all tumor cells of the case."""
 
 
@@ -131,7 +121,7 @@ def rogan_gladen(
     false_negative, false_positive : float
         Chance that a positive cell is read as negative, and a negative one as positive.
     contamination : float
-        Share of the scored cells that are no tumor and read as negative.
+        NegativeShare of the scored cells that are no tumor and read as negative.
 
     Returns
     -------
@@ -249,10 +239,10 @@ def estimate_negatives(
     homo, scale = _weigh_homo(sum(g.log_all_free for g in groups), (1 - has_negatives) ** len(fragments), prior_homo)
     chances = scale * np.concatenate([g.weigh_shares() for g in groups])
     place = np.argsort(np.concatenate(list(members.values())))
-    by_fragment = [Share(_clip(p), *_bound_share(grid, c)) for p, c in zip(points, chances[place], strict=True)]
+    by_fragment = [NegativeShare(_clip(p), *_bound_share(grid, c)) for p, c in zip(points, chances[place], strict=True)]
     # below 0 it is chance, which evens out over fragments; above 1 it is a false positive rate that is too high here
     pooled = _clip(float(np.average(np.minimum(points, 1), weights=[f.n_tumor for f in fragments])))
-    return Deconvolved(homo, tuple(by_fragment), Share(pooled, *_bound_pooled(groups, grid, scale)))
+    return Deconvolved(homo, tuple(by_fragment), NegativeShare(pooled, *_bound_pooled(groups, grid, scale)))
 
 
 def _check(fragments: Sequence[FragmentNegatives], rates: Sequence[Rate], icc: float, priors: Sequence[float]) -> None:
@@ -263,7 +253,7 @@ def _check(fragments: Sequence[FragmentNegatives], rates: Sequence[Rate], icc: f
 
 
 def _solve_share(fragment: FragmentNegatives, false_negative: float, false_positive: float) -> float:
-    """Share of truly negative cells that would give so many negatives; below 0 for fewer than errors make."""
+    """NegativeShare of truly negative cells that would give so many negatives; below 0 for fewer than errors make."""
     informed = 1 - false_negative - false_positive
     if informed <= 0:
         seen = f"rates of {false_negative:.3g} false negatives and {false_positive:.3g} false positives"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hetscore.domain import Evidence, FragmentRole, FragmentScore, NegativeShare, SlideResult
+from hetscore.domain import Evidence, FragmentRole, FragmentScore, SlideResult
 from hetscore.scoring.case import CaseParams
-from hetscore.scoring.deconvolution import PRIOR_HOMO, FragmentNegatives, Share, estimate_negatives, icc_of
+from hetscore.scoring.deconvolution import PRIOR_HOMO, FragmentNegatives, estimate_negatives, icc_of
 from hetscore.scoring.error_domain import compare_domain, describe_slide
 from hetscore.scoring.error_model import ErrorModel
 from hetscore.scoring.evidence import NullCases, find_detectable, judge, simulate_null
@@ -98,8 +98,8 @@ def _add_shares(evidence: Evidence, nests: Sequence[Nest], model: ErrorModel) ->
         probability_homo=found.probability_homo,
         prior_homo=PRIOR_HOMO,
         probability_homo_even=_from_even_odds(found.probability_homo),
-        shares={nest.fragment: _as_share(s) for nest, s in zip(nests, found.by_fragment, strict=True)},
-        pooled_share=_as_share(found.pooled),
+        shares={nest.fragment: share for nest, share in zip(nests, found.by_fragment, strict=True)},
+        pooled_share=found.pooled,
     )
 
 
@@ -114,7 +114,3 @@ def _expect_contamination(nest: Nest, model: ErrorModel) -> float:
     sizes = [item.n_cells for item in model.objects.items]
     grouped = sum(sizes) / model.objects.area_mm2 * nest.area_mm2 / len(nest)
     return min(model.false_tumor.value + grouped, MOST_CONTAMINATION)
-
-
-def _as_share(share: Share) -> NegativeShare:
-    return NegativeShare(share.point, share.low, share.high)

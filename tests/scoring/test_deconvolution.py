@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta, betabinom, binom, binomtest
 
+from hetscore.domain import NegativeShare
 from hetscore.errors import UsageError
 from hetscore.scoring.deconvolution import (
     Deconvolved,
     FragmentNegatives,
-    Share,
     estimate_negatives,
     icc_of,
     rogan_gladen,
@@ -130,7 +130,7 @@ class TestPrintedPosterior:
         """A wholly negative fragment of four has a share of nearly 1, the case of nearly a quarter."""
         found = estimate((12, 12, 12, 1150))
         assert found.by_fragment[3].low > 0.95
-        assert found.by_fragment[0] == Share(0.0, 0.0, found.by_fragment[0].high)
+        assert found.by_fragment[0] == NegativeShare(0.0, 0.0, found.by_fragment[0].high)
         assert 0.24 < found.pooled.low < found.pooled.point < found.pooled.high < 0.26
 
     def test_reading_negative_throughout(self) -> None:
