@@ -39,6 +39,8 @@ class Evidence:
     """and of the fragment with the largest negative share."""
     p_case: float
     """Three times the smallest, at most 1."""
+    p_clear: float
+    """The same of the clearly negative cells alone, against all misread ones: never smaller."""
     largest_negative_cluster: int
     worst_fraction: float
     n_replicates: int

@@ -169,6 +169,9 @@ class Evidence(_Record):
     p_scan: Probability | None = Field(description="p of the densest negative window under the error model.")
     p_fraction: Probability | None = Field(description="p of the worst fragment's negative share.")
     p_case: Probability | None = Field(description="The three tests together.")
+    p_clear: Probability | None = Field(
+        default=None, description="The same of the clearly negative cells alone; hetero-HER2 needs it below 0.01."
+    )
     largest_negative_cluster: Count | None = Field(
         description="Cells in the largest connected cluster of tumor cells below 2+; null where no fragment votes."
     )

@@ -29,7 +29,16 @@ def record_evidence(score: CaseScore) -> doc.Evidence:
     """
     clusters = [c.n_cells for f in score.tumor_fragments for c in f.negative_clusters]
     untested: dict[str, Any] = dict.fromkeys(
-        ("p_cluster", "p_scan", "p_fraction", "p_case", "smallest_detectable_clone", "probability_homo", "error_model")
+        (
+            "p_cluster",
+            "p_scan",
+            "p_fraction",
+            "p_case",
+            "p_clear",
+            "smallest_detectable_clone",
+            "probability_homo",
+            "error_model",
+        )
     )
     return doc.Evidence(
         largest_negative_cluster=max(clusters, default=0) if score.tumor_fragments else None,
@@ -44,6 +53,7 @@ def _tests(found: Evidence) -> dict[str, Any]:
         "p_scan": round(found.p_scan, P_DECIMALS),
         "p_fraction": round(found.p_fraction, P_DECIMALS),
         "p_case": round(found.p_case, P_DECIMALS),
+        "p_clear": round(found.p_clear, P_DECIMALS),
         "smallest_detectable_clone": _find_clone(found),
         "detectable": [doc.DetectableClone(power=d.power, n_cells=d.n_cells) for d in found.detectable],
         "probability_homo": _rounded(found.probability_homo),

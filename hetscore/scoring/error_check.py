@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from scipy.stats import binom
+from scipy.special import betainc
 
 from hetscore.scoring.error_fit import Counts
 from hetscore.scoring.error_model import Check, ErrorModel
@@ -79,5 +79,14 @@ def _make_folds(case_ids: Sequence[str]) -> list[list[str]]:
 
 
 def exceed_chance(n_below: int, n_cases: int) -> float:
-    """Give the chance that so many or more of n cases have a p-value below `BELOW` if the model is right."""
-    return min(1.0, float(binom.sf(n_below - 1, n_cases, BELOW)))
+    """Give the chance that so many or more of n cases have a p-value below `BELOW` if the model is right.
+
+    Notes
+    -----
+    The upper tail of the binomial distribution is an incomplete beta function, I_p(k, n - k + 1).
+
+    References
+    ----------
+    .. [1] NIST Digital Library of Mathematical Functions, 8.17.5.
+    """
+    return float(betainc(n_below, n_cases - n_below + 1, BELOW))  # in scipy.stats too, which takes 0.4 s to import

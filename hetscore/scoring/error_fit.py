@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from hetscore.scoring.error_count import FragmentErrors, LinkedSlide, count_slide
 from hetscore.scoring.error_model import ErrorModel, FalseObjects, Rate, Stratum
@@ -305,7 +305,7 @@ def _find_inflation(errors: Floats, cells: Floats, draws: NDArray[np.int64]) -> 
 
 
 def _clopper_pearson(k: float, n: float) -> Range:
-    """Exact interval of k of n, which need not be whole."""
-    low = float(beta.ppf(TAIL, k, n - k + 1)) if k > 0 else 0.0
-    high = float(beta.ppf(1 - TAIL, k + 1, n - k)) if k < n else 1.0
+    """Exact interval of k of n, which need not be whole, by the inverse of the incomplete beta function."""
+    low = float(betaincinv(k, n - k + 1, TAIL)) if k > 0 else 0.0
+    high = float(betaincinv(k + 1, n - k, 1 - TAIL)) if k < n else 1.0
     return low, high

@@ -8,10 +8,10 @@ negative clone would still have been noticed among these cells.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,10 +196,7 @@ def simulate_statistics(
     work = partial(_simulate_one, model=model, draws=draws)
     with ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0))) as pool:
         parts = list(pool.map(work, nests, streams, where))
-    joined = parts[0]
-    for part in parts[1:]:
-        joined = joined.join(part)
-    return joined
+    return _join(parts)
 
 
 def _simulate_one(
@@ -280,21 +277,25 @@ def judge(null: NullCases, nests: Sequence[Nest] | None = None) -> Evidence:
         P-values of the three tests and of the case; the smallest detectable clones are left to `find_detectable`.
     """
     read = null.nests if nests is None else nests
-    parts = [measure(nest, nest.is_negative[None, :]) for nest in read]
-    seen = parts[0]
-    for part in parts[1:]:
-        seen = seen.join(part)
+    seen = _join(measure(nest, nest.is_negative[None, :]) for nest in read)
+    clear = _join(measure(n, (n.is_negative if n.is_clear is None else n.is_clear)[None, :]) for n in read)
     p = seen.p_values(null.statistics)
     return Evidence(
         p_cluster=float(p[0, 0]),
         p_scan=float(p[1, 0]),
         p_fraction=float(p[2, 0]),
         p_case=float(join_p(p)[0]),
+        p_clear=float(join_p(clear.p_values(null.statistics))[0]),
         largest_negative_cluster=int(seen.cluster[0]),
         worst_fraction=float(seen.fraction[0]),
         n_replicates=len(null.statistics.cluster),
         error_model=null.model.id,
     )
+
+
+def _join(parts: Iterable[Statistics]) -> Statistics:
+    """Statistics of all fragments of a case together."""
+    return reduce(Statistics.join, parts)
 
 
 def find_detectable(null: NullCases, hetero_p: float, *, n_threads: int | None = None) -> tuple[Detectable, ...]:

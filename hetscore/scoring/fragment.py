@@ -59,6 +59,9 @@ class FragmentParams:
     """Mean probability of tumor of a fragment's cells from which tumor is not excluded, though hardly a cell is called
     so: on drawn slides fragments of foveolar glands reach 0.01, those of muscle and of unstained poorly cohesive tumor
     0.03 to 0.07 alike (docs/verdict.md)."""
+    clear_negative_p: float = 0.9
+    """Least probability of 0 or 1+ of a clearly negative cell. On the `hard` slides drawn to count errors 2 % of the
+    misread cells reach it and all truly negative ones (docs/verdict.md); those were unstained: of 1+ fewer will."""
     max_negative_clusters: int = 20
     """Clusters kept, largest first: four times what a reader is ever shown, so that a corrected few leave others."""
     clusters: ClusterParams = field(default_factory=ClusterParams)
@@ -109,6 +112,7 @@ class _Tumor:
     """Of the nucleus taken as a disc. All three in level-0 pixels."""
     membrane_class: NDArray[np.int8]
     p_tumor: NDArray[np.float32]
+    p_negative: NDArray[np.float32]
     edges: Edges
 
     def __len__(self) -> int:
@@ -216,14 +220,16 @@ def find_nest(
     is_scored = tumor.membrane_class >= MembraneClass.NEGATIVE
     rank = np.cumsum(is_scored) - 1
     kept = tumor.edges[is_scored[tumor.edges].all(axis=1)]
+    is_negative = tumor.membrane_class[is_scored] < MembraneClass.MODERATE
     return Nest(
         fragment=fragment.id,
         x_um=tumor.x[is_scored] * mpp,
         y_um=tumor.y[is_scored] * mpp,
         edges=rank[kept],
-        is_negative=tumor.membrane_class[is_scored] < MembraneClass.MODERATE,
+        is_negative=is_negative,
         stratum=stratum,
         area_mm2=fragment.area_mm2,
+        is_clear=is_negative & (tumor.p_negative[is_scored] >= params.clear_negative_p),
     )
 
 
@@ -238,6 +244,7 @@ def _find_tumor(cells: Cells, mpp: float, params: FragmentParams, links: TumorLi
         radius=np.sqrt(cells.nucleus_area_um2[rows].astype(np.float64) / np.pi) / mpp,
         membrane_class=cells.membrane_class[rows],
         p_tumor=cells.p_tumor[rows],
+        p_negative=1 - cells.p_class[rows, MembraneClass.MODERATE :].sum(axis=1),
         edges=links.edges if links is not None and links.fit(x, y) else link_cells(x * mpp, y * mpp, params.clusters),
     )
 

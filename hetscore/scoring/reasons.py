@@ -57,13 +57,14 @@ def give_reason(finding: Finding) -> str:
             return _explain_doubt(finding)
         case "negative-share":
             return f"{_explain_share(fragments)} {_explain_p(finding.evidence)}"
-        case "cluster-not-excluded" | "tumor-unverified" | "p-between":
+        case "cluster-not-excluded" | "tumor-unverified" | "p-between" | "borderline-stain":
             return f"{_explain_doubt(finding)} {finding.decision.text}"
         case "tumor-unrecognized":
             return f"{_explain_unrecognized(fragments)} {finding.decision.text}"
         case (
             "no-error-model"
             | "unlike-calibration"
+            | "weak-evidence"
             | "hidden-tissue"
             | "control-unconfirmed"
             | "reviewed-negative"

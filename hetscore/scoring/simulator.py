@@ -51,6 +51,8 @@ class Nest:
     stratum: str
     """Strength of stain, see `Stratum`."""
     area_mm2: float
+    is_clear: Bools | None = None
+    """Which of the negative are so beyond doubt; None where all of them count as such."""
 
     def __len__(self) -> int:
         return len(self.x_um)

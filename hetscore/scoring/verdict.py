@@ -34,6 +34,11 @@ class VerdictParams:
     """A case is hetero below it: one homogeneous case in a hundred is called so, if the error model is right."""
     homo_p: float = 0.10
     """A case may be homo from it on: what it holds is not among the tenth of homogeneous cases with the most."""
+    max_hidden_clone: int = 100
+    """Largest negative clone that homo may overlook: where the errors could hide more, nothing speaks for homo. As many
+    cells as a fragment needs to be scored without caution (`FragmentParams.caution_tumor_cells`)."""
+    clone_power: float = 0.95
+    """How surely a clone must be found: of `EvidenceParams.powers`."""
 
 
 REVIEW = "A reviewer should look at the fields shown."
@@ -95,6 +100,16 @@ TUMOR_UNRECOGNIZED = LabelRow(
     f"A fragment may hold tumor that was not recognized, and negative tumor is what is recognized last. {REVIEW}",
 )
 P_BETWEEN = LabelRow("p-between", CaseLabel.INDETERMINATE, REVIEW)
+BORDERLINE_STAIN = LabelRow(
+    "borderline-stain",
+    CaseLabel.INDETERMINATE,
+    f"Too few cells are clearly below 2+: the others lie near the border between 1+ and 2+. {REVIEW}",
+)
+WEAK_EVIDENCE = LabelRow(
+    "weak-evidence",
+    CaseLabel.INDETERMINATE,
+    "So many cells are misread, or so few were there, that a large negative clone could have been taken for errors.",
+)
 NO_NEGATIVE_CLUSTER = LabelRow(
     "no-negative-cluster",
     CaseLabel.HOMO,
@@ -104,6 +119,7 @@ REVIEWABLE = (
     "tumor-unverified",
     "cluster-not-excluded",
     "p-between",
+    "borderline-stain",
     "tumor-unrecognized",
     "no-error-model",
     "unlike-calibration",
@@ -151,7 +167,8 @@ def decide_verdict(
     if refusal:
         return refusal
     if evidence is not None and not evidence.is_unlike and evidence.p_case < params.hetero_p:
-        return decide(_choose_hetero(fragments, evidence, params))
+        is_clear = evidence.p_clear < params.hetero_p
+        return decide(_choose_hetero(fragments, evidence, params) if is_clear else BORDERLINE_STAIN)
     clusters = find_clusters(fragments, least=params.min_negative_cluster)
     unseen = forbid_homo(fragments, n_failed_tiles, is_hidden=is_hidden, is_control_doubtful=is_control_doubtful)
     rows = (
@@ -161,6 +178,7 @@ def decide_verdict(
         (bool(clusters), CLUSTER_NOT_EXCLUDED),
         (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
         (bool(find_unrecognized(fragments)), TUMOR_UNRECOGNIZED),
+        (unseen is None and evidence is not None and _is_weak(evidence, params), WEAK_EVIDENCE),
         (True, unseen or NO_NEGATIVE_CLUSTER),
     )
     return decide(next(row for holds, row in rows if holds))
@@ -213,6 +231,12 @@ def _is_tumor(cluster: NegativeCluster, evidence: Evidence) -> bool:
     if cluster.p_tumor is None or evidence.false_tumor_p is None:
         return True
     return cluster.p_tumor > evidence.false_tumor_p
+
+
+def _is_weak(evidence: Evidence, params: VerdictParams) -> bool:
+    """Whether a larger clone than allowed could have been overlooked; not where none was tried."""
+    found = [d.n_cells for d in evidence.detectable if d.power == params.clone_power]
+    return any(n_cells is None or n_cells > params.max_hidden_clone for n_cells in found)
 
 
 def find_negative_fragments(fragments: Sequence[FragmentScore]) -> list[FragmentScore]:

@@ -19,6 +19,7 @@ import numpy as np
 from hetscore.domain import (
     Cells,
     Decision,
+    Detectable,
     Evidence,
     Fragment,
     FragmentScore,
@@ -145,21 +146,26 @@ def make_evidence(
     p_scan: float = 1.0,
     p_fraction: float = 1.0,
     *,
+    p_clear: float | None = None,
+    detectable: tuple[Detectable, ...] = (),
     false_tumor_p: float | None = None,
     outside: tuple[str, ...] = (),
     is_unlike: bool = False,
 ) -> Evidence:
-    """Make evidence by hand; the p-value of the case is three times the smallest."""
+    """Make evidence by hand; the p-value of the case is three times the smallest, and all cells are clear."""
+    p_case = min(1.0, 3 * min(p_cluster, p_scan, p_fraction))
     return Evidence(
         p_cluster,
         p_scan,
         p_fraction,
-        p_case=min(1.0, 3 * min(p_cluster, p_scan, p_fraction)),
+        p_case=p_case,
+        p_clear=p_case if p_clear is None else p_clear,
         largest_negative_cluster=0,
         worst_fraction=0.0,
         n_replicates=1999,
         error_model="by-hand",
         false_tumor_p=false_tumor_p,
+        detectable=detectable,
         outside=outside,
         is_unlike=is_unlike,
     )

@@ -73,6 +73,16 @@ class TestJudge:
         assert found.p_case == pytest.approx(3 / 400)
         assert found.largest_negative_cluster == n_cells
 
+    def test_doubtful_cells_are_weighed_apart(self, null: NullCases) -> None:
+        """A clone of which only four cells are clearly negative is as rare as before, but not by these four."""
+        clone = with_clone(NESTS[0], 60)
+        few = np.zeros(len(clone), np.bool_)
+        few[np.flatnonzero(clone.is_negative)[::15]] = True
+        found = judge(null, [replace(clone, is_clear=few), *NESTS[1:]])
+        assert found.p_case == pytest.approx(3 / 400)
+        assert found.p_clear > 0.01
+        assert judge(null, [clone, *NESTS[1:]]).p_clear == found.p_case
+
     def test_a_negative_fragment_is_found(self, null: NullCases) -> None:
         """By its share, though the scan within fragments does not see it."""
         negative = replace(NESTS[0], is_negative=np.ones(len(NESTS[0]), np.bool_))

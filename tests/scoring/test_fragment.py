@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hetscore.domain import Cells, FragmentScore, Her2Score, empty_cells, join_cells
 from hetscore.geometry import Box
-from hetscore.scoring.fragment import FragmentParams, link_tumor, score_fragment
+from hetscore.scoring.fragment import FragmentParams, find_nest, link_tumor, score_fragment
 from hetscore.scoring.guidelines import GUIDELINES
 from tests.scoring.builders import ANY_SIZE, MPP, draw_cells, make_cells, make_fragment, score_picture
 
@@ -245,6 +245,19 @@ class TestLaws:
         assert sum(result.negative_cluster_sizes) == result.n_negative
         assert result.negative_cluster_sizes == tuple(c.n_cells for c in result.negative_clusters)
         assert list(result.largest_cluster) == sorted(result.largest_cluster, reverse=True)
+
+
+class TestFindNest:
+    """The cells that are tested."""
+
+    def test_clearly_negative_cells(self) -> None:
+        """A negative cell is clear if 2+ and 3+ together had a chance of a tenth or less; no other cell ever is."""
+        cells = draw_cells("0 1 1 2 ?")
+        p_class = np.array([[1, 0, 0, 0], [0, 0.95, 0.04, 0.01], [0, 0.8, 0.2, 0], [0, 0.3, 0.7, 0], [0, 0, 0, 0]])
+        nest = find_nest(make_fragment(), replace(cells, p_class=p_class.astype(np.float32)), MPP, "3+", ANY_SIZE)
+        assert nest.is_negative.tolist() == [True, True, True, False]
+        assert nest.is_clear is not None
+        assert nest.is_clear.tolist() == [True, True, False, False]
 
 
 class TestMaybeTumor:

@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hetscore.domain import Answer, AnswerKind, CaseLabel, Decision, Evidence, FragmentScore, Her2Score, Her2Status
+from hetscore.domain import (
+    Answer,
+    AnswerKind,
+    CaseLabel,
+    Decision,
+    Detectable,
+    Evidence,
+    FragmentScore,
+    Her2Score,
+    Her2Status,
+)
 from hetscore.geometry import Box
 from hetscore.scoring.decisive import list_open, rank_decisive
 from hetscore.scoring.review import read_answers, settle
@@ -104,6 +114,16 @@ class TestEvidence:
             ([HOMO, FOUR], make_evidence(0.9), CaseLabel.HOMO, "no-negative-cluster"),
             ([HOMO, FOUR], make_evidence(0.03), CaseLabel.INDETERMINATE, "p-between"),
             ([HOMO, FOUR], make_evidence(p_scan=0.001), CaseLabel.HETERO, "negative-cluster"),
+            ([HOMO, FIVE], make_evidence(0.001, p_clear=0.2), CaseLabel.INDETERMINATE, "borderline-stain"),
+            ([HOMO], make_evidence(detectable=(Detectable(0.95, 80),)), CaseLabel.HOMO, "no-negative-cluster"),
+            ([HOMO], make_evidence(detectable=(Detectable(0.95, 113),)), CaseLabel.INDETERMINATE, "weak-evidence"),
+            ([HOMO], make_evidence(detectable=(Detectable(0.95, None),)), CaseLabel.INDETERMINATE, "weak-evidence"),
+            (
+                [HOMO, FIVE],
+                make_evidence(0.9, detectable=(Detectable(0.95, None),)),
+                CaseLabel.INDETERMINATE,
+                "cluster-not-excluded",
+            ),
             ([HOMO, FOUR], make_evidence(p_fraction=0.001), CaseLabel.HETERO, "negative-share"),
             ([HOMO, NEGATIVE], make_evidence(0.001, 1.0, 0.001), CaseLabel.HETERO, "negative-fragment"),
             ([HOMO, NEGATIVE], make_evidence(), CaseLabel.INDETERMINATE, "cluster-not-excluded"),
