@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hetscore.domain import Fragments, Tile
 from hetscore.geometry import Box
-from hetscore.tiling import ALIGN_PX, TilingParams, find_downsample, plan_tiles
+from hetscore.tiling import ALIGN_PX, GLASS_UM, TilingParams, find_downsample, plan_tiles
 
 Labels = NDArray[np.int32]
 
@@ -69,6 +69,12 @@ class TestPlanTiles:
         (tile,) = _plan(labels, 16, 0.25, core_px=256)
         assert tile == Tile(id=0, box=Box(0, -128, 384, 384), core=Box(128, 0, 128, 128), downsample=1, mpp=0.25)
 
+    def test_a_wide_margin_ends_soon_after_the_tissue(self) -> None:
+        """A margin of 96 um is read whole toward the other half of the tissue, and 32 um of it toward the glass."""
+        tiles = _plan(np.ones((8, 64), np.int32), 16, 0.25, core_px=512, margin_um=96.0)
+        assert [tile.core for tile in tiles] == [Box(0, 0, 512, 128), Box(512, 0, 512, 128)]
+        assert [tile.box for tile in tiles] == [Box(-128, -128, 1024, 384), Box(128, -128, 1024, 384)]
+
     def test_tiles_are_numbered_as_one_reads(self) -> None:
         """Four corners of a slide, two tiles across and two down."""
         labels = np.zeros((32, 32), np.int32)
@@ -105,11 +111,16 @@ class TestLaws:
     def test_boxes_are_cores_with_the_margin(
         self, labels: Labels, downsample: int, mpp: float, core_px: int, margin_um: float
     ) -> None:
-        """At least the margin asked for, on every side, and at most one step of alignment more."""
+        """At least the margin asked for, as far as there is tissue and some glass beyond it, and never a step more."""
+        step = ALIGN_PX * find_downsample(mpp, TilingParams())
+        y, x = np.nonzero(_enlarge(labels, downsample))
         for tile in _plan(labels, downsample, mpp, core_px, margin_um):
-            margin = tile.core.x - tile.box.x
-            assert tile.core.grown(margin) == tile.box
-            assert 0 <= margin * mpp - margin_um < ALIGN_PX * tile.mpp
+            asked, most = (tile.core.grown(round(um / mpp)) for um in (margin_um, margin_um + step * mpp))
+            assert tile.box == tile.box.clipped(most)
+            seen = asked.contains(x, y)
+            glass = round(min(margin_um, GLASS_UM) / mpp)
+            wanted = Box(x[seen].min(), y[seen].min(), np.ptp(x[seen]) + 1, np.ptp(y[seen]) + 1).grown(glass)
+            assert wanted.clipped(asked) == wanted.clipped(asked).clipped(tile.box)
 
     @given(labels_of_fragments, shrinks, mpps, core_sizes)
     def test_everything_is_aligned(self, labels: Labels, downsample: int, mpp: float, core_px: int) -> None:
