@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hetscore.cli.collector import lasting
+
 if TYPE_CHECKING:
     from hetscore.batch.run import Outcome
     from hetscore.domain import CaseInput
@@ -53,14 +55,15 @@ def score(
     workers: Workers = None,
 ) -> None:
     """Score cases: find tumor cells, class their membranes, label homo-HER2 or hetero-HER2, write reports."""
-    from hetscore.batch.answers import add_answers
-    from hetscore.batch.cases import find_cases
-    from hetscore.batch.run import run_cases
-    from hetscore.cli.progress import show_progress
-    from hetscore.config import load_intensity, load_model, load_settings
-    from hetscore.domain import MppSource
-    from hetscore.pipeline import Run, with_errors
-    from hetscore.slides.resolution import check_given_mpp
+    with lasting():
+        from hetscore.batch.answers import add_answers
+        from hetscore.batch.cases import find_cases
+        from hetscore.batch.run import run_cases
+        from hetscore.cli.progress import show_progress
+        from hetscore.config import load_intensity, load_model, load_settings
+        from hetscore.domain import MppSource
+        from hetscore.pipeline import Run, with_errors
+        from hetscore.slides.resolution import check_given_mpp
 
     check_given_mpp(mpp, MppSource.COMMAND_LINE)
     network, torchscript = {"device": device, "flips": flips}, {"device": device}
@@ -71,7 +74,8 @@ def score(
     settings = load_settings(config, **given, network=network, torchscript=torchscript)
     cases = add_answers(find_cases(paths), answers)
     n_workers = workers or len(os.sched_getaffinity(0))
-    loaded = load_model(settings.model, settings)
+    with lasting():
+        loaded = load_model(settings.model, settings)  # with the libraries that it runs on
     site = load_intensity(settings, loaded)
     _tell_problems(site)
     with show_progress("cases", len(cases)) as (progress, done):

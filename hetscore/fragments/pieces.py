@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import find_objects
 
 from hetscore.domain import TissueMask
 from hetscore.fragments.params import FragmentParams
@@ -46,7 +45,7 @@ class Sifted:
 
 def find_pieces(tissue: TissueMask, params: FragmentParams, bridge_um: float) -> Sifted:
     """Find the pieces of tissue that are fragments when gaps up to `bridge_um` are bridged."""
-    pieces = _cut_out(bridge(tissue, bridge_um))
+    pieces = _cut_out(*_bridge(tissue, bridge_um))
     shape = tissue.mask.shape
     is_edge = [_is_edge(piece, shape, tissue.mpp, params) for piece in pieces]
     is_dust = [
@@ -57,8 +56,10 @@ def find_pieces(tissue: TissueMask, params: FragmentParams, bridge_um: float) ->
     return Sifted(kept, sum(is_dust), sum(is_edge))
 
 
-def bridge(tissue: TissueMask, bridge_um: float) -> Labels:
+def _bridge(tissue: TissueMask, bridge_um: float) -> tuple[Labels, list[Box]]:
     """Label the pieces of tissue, pieces nearer than the bridging distance as one; the gaps stay 0.
+
+    Also a box around each of the pieces 1, 2, ..., with room to spare.
 
     A fold, or tissue out of focus, is not judged but joins what lies on its sides; ink does not, as it may cross two.
     """
@@ -66,21 +67,28 @@ def bridge(tissue: TissueMask, bridge_um: float) -> Labels:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     joining = [tissue.excluded[reason] for reason in OF_TISSUE if reason in tissue.excluded]
     padded = np.pad(np.logical_or.reduce([tissue.mask, *joining]).astype(np.uint8), radius)
-    _, labels = cv2.connectedComponents(cv2.dilate(padded, disc), connectivity=8)
+    _, labels, measures, _ = cv2.connectedComponentsWithStats(cv2.dilate(padded, disc), connectivity=8)
     inner: Labels = labels[radius:-radius, radius:-radius] * tissue.mask
-    return inner.astype(np.int32)
+    frame = Box(0, 0, inner.shape[1], inner.shape[0])
+    boxes = [Box(*place[:4]).shifted(-radius, -radius).clipped(frame) for place in measures[1:].tolist()]
+    return inner.astype(np.int32), boxes
 
 
-def _cut_out(labels: Labels) -> list[Piece]:
+def _cut_out(labels: Labels, boxes: list[Box]) -> list[Piece]:
     """Cut out the pieces labeled 1, 2, ...; each is looked at in its own box, whatever the size of the slide."""
     found = []
-    for label, place in enumerate(find_objects(labels), start=1):
-        if place is None:  # nothing but excluded tissue
-            continue
-        rows, columns = place
-        box = Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-        found.append(Piece(box, labels[rows, columns] == label))
+    for label, box in enumerate(boxes, start=1):
+        mask = labels[box.slices] == label
+        if mask.any():  # else nothing but excluded tissue
+            found.append(_trim(Piece(box, mask)))
     return found
+
+
+def _trim(piece: Piece) -> Piece:
+    """Draw the box of a piece as tight as it goes."""
+    rows, columns = (np.flatnonzero(piece.mask.any(axis=axis)) for axis in (1, 0))
+    tight = Box(int(columns[0]), int(rows[0]), int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1)
+    return Piece(tight.shifted(piece.box.x, piece.box.y), piece.mask[tight.slices])
 
 
 def _is_edge(piece: Piece, shape: tuple[int, ...], mpp: float, params: FragmentParams) -> bool:

@@ -95,7 +95,9 @@ class Room(NamedTuple):
 
 
 _part = njit(nogil=True, error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)
-"""For what only `walk_rays` calls: part of its code, neither kept nor called by itself, which takes less to compile."""
+"""For what only `walk_rays` calls: part of its code, neither kept nor called by itself, which takes less to compile. So
+does what is written with `min` and `max` of two numbers, never more, and `np.int64` in place of `int`: of those, numba
+compiles each kind of argument anew."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")  # where a profile is flat, NaN and no error
@@ -207,7 +209,7 @@ def _extend(profile: Floats, dab: Image, ray: Ray, sampled: int, wanted: int) ->
     x, y, dx, dy = ray
     end_x, end_y = x + wanted * dx, y + wanted * dy
     height, width = dab.shape
-    is_inside = min(x, y, end_x, end_y) >= 0 and max(x, end_x) < width - 1 and max(y, end_y) < height - 1
+    is_inside = min(min(x, end_x), min(y, end_y)) >= 0 and max(x, end_x) < width - 1 and max(y, end_y) < height - 1
     for step in range(sampled, wanted):
         at_x, at_y = x + step * dx, y + step * dy
         if not is_inside:
@@ -252,7 +254,7 @@ def _find_ground(profile: Floats, place: int, ground: float) -> int:
 def _pixel(rgb: Rgb, ray: Ray, step: int) -> tuple[int, int]:
     """Row and column of the pixel nearest to a place on the ray; the edge's beyond the edge."""
     x, y = ray[0] + step * ray[2], ray[1] + step * ray[3]
-    row, column = int(max(y, 0.0) + 0.5), int(max(x, 0.0) + 0.5)
+    row, column = np.int64(max(y, 0.0) + 0.5), np.int64(max(x, 0.0) + 0.5)
     return min(row, rgb.shape[0] - 1), min(column, rgb.shape[1] - 1)
 
 
@@ -273,7 +275,7 @@ def _is_open(rgb: Rgb, cells: Labels, shrink: int, ray: Ray, place: int, window:
 def _is_dark(rgb: Rgb, ray: Ray, step: int) -> bool:
     """Tell whether a place is too dark for the camera in some color."""
     i, j = _pixel(rgb, ray, step)
-    return bool(min(rgb[i, j, 0], rgb[i, j, 1], rgb[i, j, 2]) <= DARKEST_GRAY)
+    return bool(rgb[i, j, 0] <= DARKEST_GRAY or rgb[i, j, 1] <= DARKEST_GRAY or rgb[i, j, 2] <= DARKEST_GRAY)
 
 
 @_part
@@ -285,7 +287,7 @@ def _find_widths(
     height: Floats,
     baseline: float,
     window: Window,
-) -> int:
+) -> np.int64:
     """Find the widths of one cell's line on its stained rays, steps, into `room.widths`; return how many there are."""
     used = _NONE
     for r in range(len(height)):
@@ -295,7 +297,7 @@ def _find_widths(
             if width <= window.widest:
                 room.widths[used] = width
                 used += 1
-    return int(used)
+    return used
 
 
 @_part

@@ -112,7 +112,7 @@ def _relax(
     bits: int,
     unreached: np.int32,
     room: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]],
-) -> tuple[bool, int, int]:
+) -> tuple[bool, bool, bool]:
     """Give a run the least keys that its neighbors offer: whether any changed, and whether its first and last did.
 
     All eight neighbors first, for the whole run side by side; where that changes a key, from pixel to pixel along the
@@ -132,7 +132,7 @@ def _relax(
         onward[j] = min(least, key) if price > 0 else key
         change |= onward[j] ^ key
     if change == 0:
-        return False, 0, 0
+        return False, False, False
     for j in range(np.uint64(_RUN)):
         back[j] = onward[j]
     rightward, leftward = onward[0], back[_LAST]
@@ -143,7 +143,7 @@ def _relax(
         onward[j], back[k] = rightward, leftward
     for j in range(np.uint64(_RUN)):
         keys[place + j] = min(onward[j], back[j])
-    return True, int(keys[place] != start), int(keys[place + _LAST] != end)
+    return True, keys[place] != start, keys[place + _LAST] != end
 
 
 def peak_places(image: NDArray[np.float32], floor: np.float32, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
