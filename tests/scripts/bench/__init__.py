@@ -1,0 +1,1 @@
+"""Tests of `scripts.bench`; what all its parts share is in `tests/test_bench.py`."""

@@ -1,0 +1,1 @@
+"""Tests of `scripts.bench.peers`, as far as they can run without the peers."""
