@@ -238,7 +238,7 @@ def load_model(name: str, settings: Settings | None = None, *, with_weights: boo
         If the folder or its model.toml is missing or does not say what it must, or the weights are missing, changed or
         of another shape.
     UsageError
-        If the device in the settings is not on this machine.
+        If the device in the settings is not on this machine, or what should run the network is not installed.
     """
     folder = Path(name) if name and Path(name).is_dir() else models_folder() / (name or "-")
     if not folder.is_dir():
@@ -306,11 +306,13 @@ def find_measuring(settings: Settings, model: Model) -> dict[str, dict[str, Sett
     -------
     dict
         By table: the resolution of the tiles, how cells are found and how their membranes are measured. Other settings
-        choose which cells are looked at or what is made of them. The device is left out: CPU and GPU agree within the
-        bound that is tested, and controls may be measured on another machine than the cases.
+        choose which cells are looked at or what is made of them. The device is left out, and so is what runs a network,
+        but for 8 bits: all others agree within the bound that is tested, and controls may be measured on another
+        machine than the cases.
     """
     plain = settings.as_dict()
-    segmenter = {name: value for name, value in plain[model.kind].items() if name != "device"}
+    same = {"device"} if plain[model.kind].get("runtime") == "openvino-int8" else {"device", "runtime"}
+    segmenter = {name: value for name, value in plain[model.kind].items() if name not in same}
     return {"tiling": {"mpp": plain["tiling"]["mpp"]}, model.kind: segmenter, "membrane": plain["membrane"]}
 
 

@@ -18,7 +18,8 @@ from pathlib import Path
 import cv2
 import torch
 
-from hetscore.segmenters.network import MAPS, NetworkConfig, NetworkParams, SegmentationNetwork
+from hetscore.segmenters.network import MAPS, NetworkConfig, NetworkParams
+from hetscore.segmenters.unet import SegmentationNetwork
 from scripts.training.examples import PHANTOMS, PHANTOMS_SMALL, Example, PhantomSet, read_crops, read_phantoms
 from scripts.training.export import write_model
 from scripts.training.judge import judge, judge_regions, report, report_regions

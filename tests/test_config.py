@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hetscore.config import Settings, load_model, load_settings, models_folder
+from hetscore.config import Settings, find_measuring, load_model, load_settings, models_folder
 from hetscore.errors import ModelError, UsageError
 from hetscore.segmenters import SEGMENTERS
 
@@ -212,3 +212,22 @@ class TestLoadModel:
 
         assert str(caught.value).startswith(f"{tmp_path / 'model.toml'}: ")
         assert told in str(caught.value)
+
+
+class TestFindMeasuring:
+    """What the density read at a membrane depends on."""
+
+    @pytest.mark.parametrize("runtime", ["auto", "torch", "openvino"])
+    def test_what_runs_the_network_does_not_matter(self, runtime: str) -> None:
+        """Single precision is the same everywhere, and calibrations from before there was a choice still hold."""
+        model, settings = load_model("gastric-her2", with_weights=False), load_settings(network={"runtime": runtime})
+        assert find_measuring(settings, model) == find_measuring(Settings(), model)
+        assert not {"runtime", "device"} & find_measuring(settings, model)["network"].keys()
+
+    def test_8_bits_matter(self) -> None:
+        """They find other cells, a few of them: controls and cases must have been read alike."""
+        model, settings = (
+            load_model("gastric-her2", with_weights=False),
+            load_settings(network={"runtime": "openvino-int8"}),
+        )
+        assert find_measuring(settings, model)["network"]["runtime"] == "openvino-int8"

@@ -18,6 +18,10 @@ from hetscore.stain import Stain
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 """Where a network runs, as a user may ask for it; auto takes a GPU where there is one."""
 
+RuntimeName = Literal["auto", "torch", "openvino", "openvino-int8"]
+"""What runs the network, as a user may ask for it; auto takes OpenVINO on a CPU, where it is installed, and never takes
+8 bits, which find a few other cells."""
+
 
 class Segmenter(Protocol):
     """What a segmenter must offer. Several threads share one."""

@@ -1,120 +1,148 @@
 """The trained network, rewritten to run: the same maps from fewer and cheaper steps.
 
-Batch normalization goes into the convolution before it. Where the way up enlarges a coarse picture, joins it to a fine
-one and convolves both, the fine one is convolved by itself and the coarse one at its own size: under 3 by 3 weights an
-enlarged pixel sees only 2 by 2 different ones. Nothing is joined or enlarged, and a sixth of the products is saved.
+Batch normalization goes into the convolution before it, and the gain of what is shown into the first one. Where the
+way up enlarges a coarse picture, joins it to a fine one and convolves both, the fine one is convolved by itself, and
+the coarse one is enlarged and convolved in one step: under 3 by 3 weights an enlarged pixel sees only 2 by 2 different
+ones. Nothing is joined, and a sixth of the products is saved. Every library that runs the network gets these weights.
 """
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-if TYPE_CHECKING:
-    from hetscore.segmenters.network import SegmentationNetwork
+from hetscore.segmenters.architecture import OD_GAIN, NetworkConfig, Weights
 
 Planes = NDArray[np.float32]
 
-
-class FoldedNetwork(nn.Module):
-    """A `SegmentationNetwork` for use; it cannot be trained."""
-
-    def __init__(self, network: SegmentationNetwork) -> None:
-        super().__init__()
-        self.stem = deepcopy(network.stem)
-        self.down = nn.ModuleList(_fold_block(cast(nn.Sequential, block)) for block in network.down)
-        self.up = nn.ModuleList(_UpBlock(_fold_block(cast(nn.Sequential, block))) for block in network.up)
-        head = network.head
-        self.weight = nn.Parameter(head.weight.detach()[:, :, 0, 0].clone())
-        self.bias = nn.Parameter(cast(Tensor, head.bias).detach()[:, None].clone())
-        self.requires_grad_(requires_grad=False).eval()
-
-    def forward(self, density: Tensor) -> Tensor:
-        """Compute the maps, not yet put together.
-
-        Parameters
-        ----------
-        density : (b, 3, h, w)
-            As `SegmentationNetwork.forward` takes it.
-
-        Returns
-        -------
-        (b, maps, 2, 2, h/2, w/2)
-            Logits of the four pixels (row, column) of each 2 by 2 block apart; `interleave` puts them together.
-        """
-        x = F.relu_(self.stem(density))
-        skips: list[Tensor] = []
-        for i, block in enumerate(self.down):
-            x = block(x if i == 0 else F.max_pool2d(x, 2))
-            skips.append(x)
-        for skip, block in zip(skips[-2::-1], reversed(cast("list[nn.Module]", self.up)), strict=True):
-            x = block(skip, x)
-        features = x.permute(0, 2, 3, 1).flatten(1, 2)  # (b, h/2 * w/2, channels)
-        planes = torch.matmul(self.weight, features.transpose(1, 2)).add_(self.bias)
-        return planes.view(len(x), -1, 2, 2, *x.shape[2:])
+_EPSILON = 1e-5
+"""Added to the variance by the batch normalization the network is trained with (the default of torch)."""
 
 
-class _UpBlock(nn.Module):
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution and its bias."""
+
+    weight: Planes
+    """(n, c, k, k), for n channels out of c."""
+    bias: Planes
+    """(n,)"""
+
+
+@dataclass(frozen=True)
+class UpBlock:
     """The two convolutions of a level on the way up, the first taken apart."""
 
-    def __init__(self, block: nn.Sequential) -> None:
-        super().__init__()
-        first, _, self.second, _ = block
-        first = cast(nn.Conv2d, first)
-        n_fine = first.out_channels  # a level's blocks all give its width
-        self.fine = nn.Conv2d(n_fine, n_fine, 3, padding=1)
-        self.fine.weight.data, self.fine.bias = first.weight.detach()[:, :n_fine].clone(), first.bias
-        self.coarse = nn.Conv2d(first.in_channels - n_fine, 4 * n_fine, 2, padding=1, bias=False)
-        self.coarse.weight.data = split_phases(first.weight.detach()[:, n_fine:])
-
-    def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:
-        """Convolve (b, c, h, w) and (b, c', h/2, w/2) to (b, c, h, w)."""
-        x = self.fine(skip)
-        phases = self.coarse(coarse).chunk(4, dim=1)  # each (b, c, h/2 + 1, w/2 + 1)
-        height, width = coarse.shape[2:]
-        for phase, (row, column) in zip(phases, ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True):
-            x[:, :, row::2, column::2] += phase[:, :, row : row + height, column : column + width]
-        return F.relu_(self.second(F.relu_(x)))
+    fine: Convolution
+    """For the picture of this level."""
+    coarse: Planes
+    """(c, n, 4, 4), a transposed convolution of stride 2 for the picture of the level below; no bias of its own."""
+    second: Convolution
 
 
-def split_phases(weight: Tensor) -> Tensor:
-    """Weights for the coarse picture that stand for 3 by 3 weights on the picture enlarged by doubling its pixels.
+@dataclass(frozen=True)
+class FoldedNetwork:
+    """A trained network for use; it cannot be trained."""
+
+    config: NetworkConfig
+    stem: Convolution
+    """4 by 4, stride 2, for optical densities cut to the range of `architecture`; their gain is in it."""
+    down: tuple[tuple[Convolution, Convolution], ...]
+    """Finest first; all but the first are of the level above shrunk by the maximum of 2 by 2 pixels."""
+    up: tuple[UpBlock, ...]
+    """Finest first, so they are run from the last to the first."""
+    head: Convolution
+    """1 by 1, to four logits of each map: those of 2 by 2 pixels, which `interleave` puts together."""
+
+    @property
+    def flop_per_px(self) -> float:
+        """Multiplications and additions of all convolutions, per pixel of the picture."""
+        products = self.stem.weight.size / 4 + self.head.weight.size / 4
+        for i, block in enumerate(self.down):
+            products += sum(conv.weight.size for conv in block) / 4 ** (i + 1)
+        for i, up in enumerate(self.up):
+            taken = up.fine.weight.size + up.second.weight.size + up.coarse.size / 4  # each pixel sees 2 by 2 of 4 by 4
+            products += taken / 4 ** (i + 1)
+        return 2 * products
+
+
+def fold(weights: Weights, config: NetworkConfig) -> FoldedNetwork:
+    """Rewrite a trained network.
 
     Parameters
     ----------
-    weight : (n, c, 3, 3)
-        For the enlarged picture.
+    weights : mapping of str to ndarray of float32
+        Those of `architecture.weight_shapes`; others are not looked at.
+    config : NetworkConfig
+        The shape they were trained in.
 
     Returns
     -------
-    (4 n, c, 2, 2)
-        For the pixels (0, 0), (0, 1), (1, 0) and (1, 1) of each doubled one, `n` channels each. An even row lies on its
-        own coarse row but for the first weight, an odd one but for the last.
+    FoldedNetwork
+        Of the same maps to rounding; sums are taken in double precision.
+
+    References
+    ----------
+    .. [1] Ioffe S, Szegedy C. Batch normalization. Proc ICML 37:448, 2015: inference, algorithm 2.
     """
+    widths = config.widths
+    return FoldedNetwork(
+        config,
+        stem=Convolution(np.float32(OD_GAIN) * weights["stem.weight"], weights["stem.bias"]),
+        down=tuple(_fold_block(weights, f"down.{i}") for i in range(len(widths))),
+        up=tuple(_split_block(weights, f"up.{i}", fine) for i, (fine, _) in enumerate(pairwise(widths))),
+        head=Convolution(weights["head.weight"], weights["head.bias"]),
+    )
 
-    def split(taps: Tensor, dim: int, *, is_odd: bool) -> Tensor:
-        first, middle, last = taps.unbind(dim)
-        return torch.stack([first + middle, last] if is_odd else [first, middle + last], dim)
 
-    rows = [split(weight, 2, is_odd=odd) for odd in (False, True)]
-    return torch.cat([split(row, 3, is_odd=odd) for row in rows for odd in (False, True)])
+def _fold_block(weights: Weights, name: str) -> tuple[Convolution, Convolution]:
+    first, second = (_fold_normalization(weights, name, place) for place in (0, 3))
+    return first, second
 
 
-def _fold_block(block: nn.Sequential) -> nn.Sequential:
-    """Fold the batch normalization of both convolutions: convolution, ReLU, convolution, ReLU."""
-    layers, folded = list(deepcopy(block)), []
-    for i in (0, 3):
-        convolution, normalization = cast(nn.Conv2d, layers[i]), cast(nn.BatchNorm2d, layers[i + 1])
-        folded += [fuse_conv_bn_eval(convolution.eval(), normalization.eval()), nn.ReLU(inplace=True)]
-    return nn.Sequential(*folded)
+def _fold_normalization(weights: Weights, name: str, place: int) -> Convolution:
+    """Fold a batch normalization into the convolution before it."""
+
+    def parameter(of: str) -> NDArray[np.float64]:
+        return weights[f"{name}.{place + 1}.{of}"].astype(np.float64)
+
+    gain = parameter("weight") / np.sqrt(parameter("running_var") + _EPSILON)
+    weight = weights[f"{name}.{place}.weight"] * gain[:, None, None, None]
+    bias = parameter("bias") - gain * parameter("running_mean")
+    return Convolution(weight.astype(np.float32), bias.astype(np.float32))
+
+
+def _split_block(weights: Weights, name: str, n_fine: int) -> UpBlock:
+    """Take the first convolution of a block apart: its first channels are those of the fine picture."""
+    first, second = _fold_block(weights, name)
+    fine = Convolution(np.ascontiguousarray(first.weight[:, :n_fine]), first.bias)
+    return UpBlock(fine, enlarging(first.weight[:, n_fine:]), second)
+
+
+def enlarging(weight: Planes) -> Planes:
+    """Weights that enlarge a picture by doubling its pixels and convolve it, in one step.
+
+    Parameters
+    ----------
+    weight : ndarray of float32, (n, c, 3, 3)
+        For the enlarged picture, with a border of one zero.
+
+    Returns
+    -------
+    ndarray of float32, (c, n, 4, 4)
+        For a transposed convolution of stride 2 and padding 1: what each coarse pixel adds to the 4 by 4 fine ones
+        around it. A pixel doubled is seen by 3 by 3 weights from one place as from the next, so sums of neighboring
+        weights are what comes out; and a transposed convolution has the weights of a convolution in reverse.
+    """
+    n, c = weight.shape[:2]
+    sums = np.zeros((n, c, 4, 4))
+    for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        sums[:, :, row : row + 3, column : column + 3] += weight
+    return np.ascontiguousarray(sums[:, :, ::-1, ::-1].transpose(1, 0, 2, 3), np.float32)
 
 
 def interleave(planes: Planes) -> Planes:

@@ -2,29 +2,21 @@
 
 Comes in: a tile's pixels, the slide's glass and the site's scale of DAB. Goes out: nuclei, cells and a tumor
 probability each, read from the maps by `segmenters.decoding`. What is found at a place depends on the picture around
-it and not on the tile.
+it and not on the tile. What runs the network is chosen by `segmenters.runtimes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
-from threading import Lock
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from hetscore.domain import Rgb, TileImage, TileLabels
+from hetscore.segmenters.architecture import LEAST_OD, MOST_OD, NetworkConfig, Weights, weight_shapes
 from hetscore.segmenters.calibration import TumorCalibration
 from hetscore.segmenters.decoding import (
     BORDER,
@@ -37,10 +29,11 @@ from hetscore.segmenters.decoding import (
     NetworkParams,
     find_cells,
 )
-from hetscore.segmenters.devices import describe_device, find_device
-from hetscore.segmenters.folding import FoldedNetwork, interleave
+from hetscore.segmenters.folding import FoldedNetwork, Planes, fold
 from hetscore.segmenters.growth import find_shrink, shrink_by
-from hetscore.segmenters.weights import read_weights
+from hetscore.segmenters.quantization import RANGES_FILE, Ranges, read_ranges
+from hetscore.segmenters.runtimes import make_runtime
+from hetscore.segmenters.weights import parse_weights, read_weights
 from hetscore.stain import Stain, optical_density, rescaled_density
 
 __all__ = [
@@ -53,104 +46,27 @@ __all__ = [
     "NetworkConfig",
     "NetworkParams",
     "NetworkSegmenter",
-    "SegmentationNetwork",
     "TumorCalibration",
     "find_cells",
     "from_card",
-    "normalize",
+    "read_network",
 ]
-"""What belongs to the network, wherever it is written."""
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """The shape of the network. It is part of a model: weights fit only the shape they were trained in."""
-
-    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
-    """Channels at 1, 2, 4, 8 and 16 um per pixel: about 20 kFLOP per pixel of the picture, so that a core of a CPU
-    does a square millimeter in a second or two. Five levels see 200 um around, a gland and what lies beside it."""
-
-    @property
-    def stride(self) -> int:
-        """Pixels of the picture to one of the coarsest level; sides of the picture are multiples of it."""
-        return 1 << len(self.widths)
-
-    @property
-    def reach_px(self) -> int:
-        """How far a pixel of the maps depends on the picture, to either side."""
-        *finer, coarsest = (2 << i for i in range(len(self.widths)))
-        return 4 * sum(finer) + 2 * coarsest + self.stride  # two convolutions on the way down, two on the way up
-
-
-class SegmentationNetwork(nn.Module):
-    """A U-Net on optical densities.
-
-    The stem halves the picture at once, and the head doubles the maps again by pixel shuffle: all convolutions run on a
-    quarter of the pixels.
-    """
-
-    def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
-        self.config, widths = config, config.widths
-        self.stem = nn.Conv2d(3, widths[0], 4, stride=2, padding=1)  # (b, 3, h, w) -> (b, w0, h/2, w/2)
-        self.down = nn.ModuleList(_block(widths[max(i - 1, 0)], width) for i, width in enumerate(widths))
-        self.up = nn.ModuleList(_block(coarse + fine, fine) for fine, coarse in pairwise(widths))
-        self.head = nn.Conv2d(widths[0], 4 * len(MAPS), 1)
-
-    def forward(self, density: Tensor) -> Tensor:
-        """Compute the maps.
-
-        Parameters
-        ----------
-        density : (b, 3, h, w)
-            Optical density of red, green, blue against the slide's glass, by `normalize`; h and w are multiples of
-            `NetworkConfig.stride`.
-
-        Returns
-        -------
-        (b, 5, h, w)
-            Logits of `MAPS`.
-        """
-        x = F.relu(self.stem(density))
-        skips: list[Tensor] = []
-        for i, block in enumerate(self.down):
-            x = block(x if i == 0 else F.max_pool2d(x, 2))  # level i: (b, w_i, h/2^(i+1), w/2^(i+1))
-            skips.append(x)
-        for skip, block in zip(skips[-2::-1], reversed(cast("list[nn.Module]", self.up)), strict=True):
-            x = block(torch.cat([skip, F.interpolate(x, scale_factor=2.0)], dim=1))
-        return F.pixel_shuffle(self.head(x), 2)  # (b, 20, h/2, w/2) -> (b, 5, h, w)
-
-
-def _block(n_in: int, n_out: int) -> nn.Sequential:
-    """Two convolutions of 3 by 3, each with batch normalization, which is folded away for use."""
-    layers: list[nn.Module] = []
-    for n in (n_in, n_out):
-        layers += [nn.Conv2d(n, n_out, 3, padding=1, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
-
-
-def normalize(density: Tensor) -> Tensor:
-    """Bring optical densities to the range the network is used to: tissue lies between 0 and 1 to either side."""
-    return density.clamp(-0.1, 1.5).mul_(3.0)
+"""What belongs to the network, wherever it is written; but what only training needs is in `segmenters.unet`."""
 
 
 class NetworkSegmenter:
     """The segmenter: a trained network, its calibration and how cells are read."""
 
-    def __init__(self, network: SegmentationNetwork, tumor: TumorCalibration, params: NetworkParams) -> None:
+    def __init__(
+        self, network: FoldedNetwork, tumor: TumorCalibration, params: NetworkParams, most: Ranges | None = None
+    ) -> None:
         self.params, self.tumor, self.config = params, tumor, network.config
-        self._device = find_device(params.device)
-        folded = FoldedNetwork(network)
-        self._network = folded.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self._device.type == "cpu":
-            # Workers are the parallelism, and one thread each gives the same last bits on every machine.
-            torch.set_num_threads(1)
-        self._turn: AbstractContextManager[Any] = nullcontext() if self._device.type == "cpu" else Lock()
+        self._runtime = make_runtime(network, params.runtime, params.device, most)
 
     @property
     def device(self) -> str:
         """What the network runs on."""
-        return describe_device(self._device)
+        return self._runtime.device
 
     def margin_um(self, tile_mpp: float, /) -> float:
         """How far beyond its core a tile must be read so that every owned cell comes out as on a whole slide."""
@@ -184,53 +100,23 @@ class NetworkSegmenter:
         return self._find_maps(optical_density(rgb, white))
 
     def _find_maps(self, density: NDArray[np.float32]) -> Maps:
-        """Compute the maps of densities, (h, w, 3), padded to what the network takes."""
+        """Compute the maps of densities, (h, w, 3), padded to what the network takes and cut to what it knows."""
         height, width = density.shape[:2]
         stride = self.config.stride
         padded = cv2.copyMakeBorder(density, 0, -height % stride, 0, -width % stride, cv2.BORDER_REPLICATE)
-        shown = torch.from_numpy(np.asarray(padded)[None]).permute(0, 3, 1, 2)  # (h, w, 3) -> (1, 3, h', w')
-        with self._turn, torch.inference_mode():
-            maps = self._run(shown)
-        return np.ascontiguousarray(maps[0, :, :height, :width].numpy())
-
-    def _run(self, density: Tensor) -> Tensor:
-        """Run the network; where memory does not suffice, on both halves of the picture, each with its reach."""
-        try:
-            views = [flip(self._forward(flip(density, axes)), axes) for axes in _views(self.params.flips)]
-            return torch.stack(views).mean(dim=0) if len(views) > 1 else views[0]
-        except torch.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            parts = _halves(density, self.config)
-            if parts is None:
-                raise
-        first, second, cut, start = parts
-        return torch.cat([self._run(first)[..., :cut], self._run(second)[..., cut - start :]], dim=-1)
-
-    def _forward(self, density: Tensor) -> Tensor:
-        shown = normalize(density.to(self._device, memory_format=torch.channels_last))
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
-            planes = self._network(shown)
-        return torch.from_numpy(interleave(planes[0].float().cpu().numpy()))[None]
+        shown = np.clip(padded, LEAST_OD, MOST_OD, out=padded)
+        views = [_flip(self._runtime.run(_flip(shown, axes, 0)), axes, 1) for axes in _views(self.params.flips)]
+        maps = np.mean(views, axis=0) if len(views) > 1 else views[0]
+        return np.ascontiguousarray(maps[:, :height, :width])
 
 
 def _views(is_flipped: bool) -> tuple[tuple[int, ...], ...]:
-    return ((), (2,), (3,), (2, 3)) if is_flipped else ((),)
+    return ((), (0,), (1,), (0, 1)) if is_flipped else ((),)
 
 
-def flip(picture: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """Mirror a picture; twice is the picture again."""
-    return torch.flip(picture, axes) if axes else picture
-
-
-def _halves(density: Tensor, config: NetworkConfig) -> tuple[Tensor, Tensor, int, int] | None:
-    """Left and right part, the column where they part, and that where the right one starts; None if too narrow."""
-    stride = config.stride
-    reach = -(-config.reach_px // stride) * stride
-    width = density.shape[-1]
-    cut = width // 2 // stride * stride
-    if cut <= reach or cut + reach >= width:
-        return None  # a part as wide as the whole would be no help
-    return density[..., : cut + reach], density[..., cut - reach :], cut, cut - reach
+def _flip(picture: Planes, axes: tuple[int, ...], first: int) -> Planes:
+    """Mirror a picture whose rows and columns are axes `first` and the next; twice is the picture again."""
+    return np.ascontiguousarray(np.flip(picture, tuple(first + axis for axis in axes))) if axes else picture
 
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -243,13 +129,31 @@ def from_card(card: Mapping[str, Any], folder: Path, params: NetworkParams) -> N
     ------
     KeyError, TypeError, ValueError
         If the card lacks something, or the weights are missing, changed or of another shape.
+    ModelError
+        If 8 bits are asked for and the folder does not say how.
     UsageError
-        If the device asked for is not on this machine.
+        If the device asked for is not on this machine, or the runtime is not installed.
     """
-    values, tumor = card["network"], card["tumor"]
-    network = SegmentationNetwork(NetworkConfig(widths=_read_widths(values["widths"])))
-    _load_weights(network, read_weights(folder / WEIGHTS_FILE, values["sha256"]))
-    return NetworkSegmenter(network, TumorCalibration(float(tumor["scale"]), float(tumor["offset"])), params)
+    network, tumor = read_network(card, folder), card["tumor"]
+    calibration = TumorCalibration(float(tumor["scale"]), float(tumor["offset"]))
+    is_int8 = params.runtime == "openvino-int8"
+    most = read_ranges(folder / RANGES_FILE, card["network"]["sha256"], network.config) if is_int8 else None
+    return NetworkSegmenter(network, calibration, params, most)
+
+
+def read_network(card: Mapping[str, Any], folder: Path) -> FoldedNetwork:
+    """Read the network of a model's folder, ready to run.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the card lacks something, or the weights are missing, changed or of another shape.
+    """
+    values = card["network"]
+    config = NetworkConfig(widths=_read_widths(values["widths"]))
+    weights = parse_weights(read_weights(folder / WEIGHTS_FILE, values["sha256"]), WEIGHTS_FILE)
+    _check_shapes(weights, config)
+    return fold(weights, config)
 
 
 def _read_widths(values: Any) -> tuple[int, ...]:  # noqa: ANN401 - whatever stands in the card
@@ -259,20 +163,15 @@ def _read_widths(values: Any) -> tuple[int, ...]:  # noqa: ANN401 - whatever sta
     return widths
 
 
-def _load_weights(network: SegmentationNetwork, content: bytes) -> None:
-    try:
-        weights = load(content)
-    except SafetensorError as error:
-        raise ValueError(f"{WEIGHTS_FILE} is no safetensors file ({error})") from None
-    _check_shapes(network, weights)
-    network.load_state_dict(weights)
-
-
-def _check_shapes(network: SegmentationNetwork, weights: Mapping[str, Tensor]) -> None:
-    has = {key: tuple(tensor.shape) for key, tensor in weights.items()}
-    needs = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
-    odd = sorted(key for key in has.keys() | needs.keys() if has.get(key) != needs.get(key))
+def _check_shapes(weights: Weights, config: NetworkConfig) -> None:
+    has = {name: values.shape for name, values in weights.items() if not name.endswith(_COUNTED)}
+    needs = weight_shapes(config)
+    odd = sorted(name for name in has.keys() | needs.keys() if has.get(name) != needs.get(name))
     if odd:
         seen, wanted = (shapes.get(odd[0], "not there") for shapes in (has, needs))
         more = f" and {len(odd) - 1} more" if len(odd) > 1 else ""
         raise ValueError(f"{WEIGHTS_FILE} does not fit network.widths: {odd[0]} is {seen}, should be {wanted}{more}")
+
+
+_COUNTED = ".num_batches_tracked"
+"""What training counts beside the weights; there or not, it is of no use here."""

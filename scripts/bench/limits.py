@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from hetscore.segmenters.folding import FoldedNetwork
-from hetscore.segmenters.network import NetworkConfig, SegmentationNetwork
+from hetscore.segmenters.architecture import NetworkConfig, weight_shapes
+from hetscore.segmenters.folding import fold
 from scripts.bench.timing import race
 
 PLAIN = ((32, 512), (64, 256), (128, 128), (256, 64))
 """Channels and side of the plain convolutions: the sizes that occur in networks of this kind."""
 TYPES = (torch.float32, torch.bfloat16)
 """bfloat16 is the faster where the processor has it, and the slower where it has not."""
-SIDE = 512
-"""Of the picture whose arithmetic is counted; a multiple of the stride of any network used here."""
 
 
 @torch.inference_mode()
@@ -45,17 +44,6 @@ def find_fastest_flops(rounds: int) -> float:
     return max(flops[name] / seconds.median for name, seconds in spread.items())
 
 
-@torch.inference_mode()
 def count_flop_per_px(config: NetworkConfig) -> float:
     """Count the operations of a network's convolutions per pixel of the picture."""
-    counts: list[int] = []
-
-    def count(layer: nn.Module, _: object, out: Tensor) -> None:
-        if isinstance(layer, nn.Conv2d):
-            counts.append(2 * out[0].numel() * layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1])
-
-    network = FoldedNetwork(SegmentationNetwork(config).eval())
-    for layer in network.modules():
-        layer.register_forward_hook(count)
-    network(torch.zeros(1, 3, SIDE, SIDE))
-    return sum(counts) / SIDE**2
+    return fold({name: np.ones(shape, np.float32) for name, shape in weight_shapes(config).items()}, config).flop_per_px

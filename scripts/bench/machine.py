@@ -10,7 +10,17 @@ from pathlib import Path
 from hetscore import __version__
 from scripts.bench.timing import count_cores
 
-PACKAGES = ("torch", "numpy", "numba", "opencv-python", "scikit-image", "openslide-python", "imagecodecs", "tifffile")
+PACKAGES = (
+    "torch",
+    "openvino",
+    "numpy",
+    "numba",
+    "opencv-python",
+    "scikit-image",
+    "openslide-python",
+    "imagecodecs",
+    "tifffile",
+)
 
 
 def describe_machine() -> dict[str, str]:

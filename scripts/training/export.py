@@ -30,8 +30,8 @@ from hetscore.segmenters.network import (
     NetworkConfig,
     NetworkParams,
     NetworkSegmenter,
-    SegmentationNetwork,
 )
+from hetscore.segmenters.unet import SegmentationNetwork, fold_trained
 from hetscore.slides import open_slide
 from hetscore.stain import Stain
 from scripts.calibrate_default import (
@@ -77,7 +77,7 @@ def load_network(run: Path) -> SegmentationNetwork:
 
 def look(data: Path, run: Path, crops: Sequence[Example]) -> Iterator[Looked]:
     """Segment and measure crops at full resolution with the network of a run."""
-    segmenter = NetworkSegmenter(load_network(run), TumorCalibration(1.0, 0.0), NetworkParams())
+    segmenter = NetworkSegmenter(fold_trained(load_network(run)), TumorCalibration(1.0, 0.0), NetworkParams())
     for core in sorted({crop.group for crop in crops}):
         with open_slide(data / "eac-tma" / f"{core}.jpg", mpp=CORE_MPP, mpp_source=MppSource.COMMAND_LINE) as slide:
             for crop in (c for c in crops if c.group == core):

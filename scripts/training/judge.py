@@ -17,7 +17,8 @@ from hetscore.evaluation.detection import MATCH_UM, match_cells, ratio
 from hetscore.phantom.raster import measure
 from hetscore.segmenters import DeviceName
 from hetscore.segmenters.calibration import TumorCalibration
-from hetscore.segmenters.network import NetworkParams, NetworkSegmenter, SegmentationNetwork, find_cells
+from hetscore.segmenters.network import NetworkParams, NetworkSegmenter, find_cells
+from hetscore.segmenters.unet import SegmentationNetwork, fold_trained
 from scripts.training.examples import DOUBT, MPP, OTHER, TUMOR, Example
 from scripts.training.regions import Region, paint, read_regions
 
@@ -44,7 +45,7 @@ def judge(
 ) -> Iterator[Judged]:
     """Judge examples one by one. Finds near a doubtful nucleus, or where not all is known, count neither way."""
     choice = TypeAdapter(DeviceName).validate_python(device)
-    segmenter = NetworkSegmenter(model, TumorCalibration(1.0, 0.0), replace(params, device=choice))
+    segmenter = NetworkSegmenter(fold_trained(model), TumorCalibration(1.0, 0.0), replace(params, device=choice))
     for example in examples:
         nuclei, _, logit = find_cells(segmenter.predict(example.rgb, example.white), MPP, params)
         yield match(example, measure(nuclei, len(logit))[:, 1:], logit)
@@ -84,7 +85,7 @@ def judge_regions(
 ) -> Iterator[JudgedRegion]:
     """Judge regions one by one: a nucleus belongs to one if its center does."""
     choice = TypeAdapter(DeviceName).validate_python(device)
-    segmenter = NetworkSegmenter(model, TumorCalibration(1.0, 0.0), replace(params, device=choice))
+    segmenter = NetworkSegmenter(fold_trained(model), TumorCalibration(1.0, 0.0), replace(params, device=choice))
     for region, example in zip(regions, read_regions(data, regions), strict=True):
         nuclei, _, logit = find_cells(segmenter.predict(example.rgb, example.white), MPP, params)
         yield within(region, example, measure(nuclei, len(logit))[:, 1:], logit)

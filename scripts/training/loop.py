@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from hetscore.segmenters.network import BORDER, CENTER, MAPS, NetworkConfig, SegmentationNetwork, normalize
+from hetscore.segmenters.network import BORDER, CENTER, MAPS, NetworkConfig
+from hetscore.segmenters.unet import SegmentationNetwork, normalize
 from scripts.training.augment import AugmentParams, cut_patch
 from scripts.training.examples import Example
 from scripts.training.targets import TargetParams

@@ -125,7 +125,7 @@ def test_a_network_and_its_device(slide: Path, tmp_path: Path) -> None:
 
     assert done.returncode == 0
     provenance = json.loads((tmp_path / "out" / "cases" / "glass" / "case.json").read_text())["provenance"]
-    assert provenance["device"] == "cpu"
+    assert provenance["device"].startswith("cpu")  # and what runs the network there, if it is not torch
     assert provenance["settings"]["network"]["flips"] is True
     assert provenance["settings"]["torchscript"]["device"] == "cpu"
 

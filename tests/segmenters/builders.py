@@ -21,8 +21,8 @@ from hetscore.segmenters.network import (
     NUCLEUS,
     TUMOR,
     NetworkConfig,
-    SegmentationNetwork,
 )
+from hetscore.segmenters.unet import SegmentationNetwork
 from hetscore.stain import unmixing_matrix
 from tests.drawings import VECTORS
 
@@ -80,6 +80,16 @@ def make_network() -> SegmentationNetwork:
         network.head.weight[4 * channel : 4 * channel + 4, source] = slope
         network.head.bias[4 * channel : 4 * channel + 4] = -slope * zero  # type: ignore[index]
     return network
+
+
+def random_network(widths: tuple[int, ...] = (4, 6, 8)) -> SegmentationNetwork:
+    """Make a network of random weights whose normalization has seen something, too."""
+    torch.manual_seed(1)
+    network = SegmentationNetwork(NetworkConfig(widths))
+    with torch.no_grad():
+        for _ in range(3):
+            network(3 * torch.randn(4, 3, 96, 96) + 1)
+    return network.eval()
 
 
 def _wire(conv: nn.Module, kernels: dict[tuple[int, int], Tensor]) -> None:

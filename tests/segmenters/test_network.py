@@ -1,4 +1,4 @@
-"""The network: folding, reach, flips, memory, odd sizes, and what is told of bad weights."""
+"""The network's segmenter: flips, odd sizes, drawn nuclei, and what is told of bad weights."""
 
 from __future__ import annotations
 
@@ -9,76 +9,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors.torch import save
-from torch import Tensor
 
 from hetscore.config import load_model
 from hetscore.domain import Rgb
 from hetscore.errors import ModelError
 from hetscore.segmenters.calibration import TumorCalibration
 from hetscore.segmenters.decoding import MAPS, NetworkParams
-from hetscore.segmenters.network import (
-    NetworkConfig,
-    NetworkSegmenter,
-    SegmentationNetwork,
-    normalize,
-)
+from hetscore.segmenters.network import NetworkConfig, NetworkSegmenter
+from hetscore.segmenters.unet import SegmentationNetwork, fold_trained
 from hetscore.stain import StainVectors
 from tests.drawings import STAIN, WHITE, make_tile, nuclei_picture, paint
-from tests.segmenters.builders import edit_card, make_network, write_network
+from tests.segmenters.builders import edit_card, make_network, random_network, write_network
 
 CALIBRATION = TumorCalibration(1.0, 0.0)
 
 
-def _random_network(widths: tuple[int, ...] = (4, 6, 8)) -> SegmentationNetwork:
-    """Make a network of random weights whose normalization has seen something, too."""
-    torch.manual_seed(1)
-    network = SegmentationNetwork(NetworkConfig(widths))
-    with torch.no_grad():
-        network(torch.randn(4, 3, 64, 64))
-    return network.eval()
-
-
 def _segmenter(network: SegmentationNetwork, *, flips: bool = False) -> NetworkSegmenter:
-    return NetworkSegmenter(network, CALIBRATION, NetworkParams(device="cpu", flips=flips))
+    return NetworkSegmenter(fold_trained(network), CALIBRATION, NetworkParams(device="cpu", flips=flips))
 
 
 def _noise(height: int, width: int) -> Rgb:
     return np.random.default_rng(2).integers(60, 240, (height, width, 3)).astype(np.uint8)
-
-
-class TestNetwork:
-    """Shapes and reach."""
-
-    @pytest.mark.parametrize("widths", [(4,), (4, 6), (4, 6, 8), (2, 2, 2, 2)])
-    def test_maps_are_as_large_as_the_picture(self, widths: tuple[int, ...]) -> None:
-        """Five of them, for any number of levels."""
-        network = SegmentationNetwork(NetworkConfig(widths)).eval()
-        side = 3 * network.config.stride
-        with torch.no_grad():
-            assert network(torch.zeros(2, 3, side, 2 * side)).shape == (2, len(MAPS), side, 2 * side)
-
-    @pytest.mark.parametrize("widths", [(3,), (3, 3), (3, 3, 3)])
-    def test_nothing_beyond_the_reach_counts(self, widths: tuple[int, ...]) -> None:
-        """The gradient of any one pixel of the maps ends within the reach, and not far within it."""
-        network = _random_network(widths).double()
-        for parameter in network.parameters():
-            parameter.data.abs_()  # so that nothing is cut off on its way
-        reach, stride = network.config.reach_px, network.config.stride
-        side = 2 * (-(-reach // stride) + 1) * stride
-        farthest = 0
-        for place in range(side // 2, side // 2 + stride):
-            picture = torch.rand(1, 3, side, side, dtype=torch.double, requires_grad=True)
-            network(picture)[0, :, place, place].abs().sum().backward()
-            assert picture.grad is not None
-            rows = torch.nonzero(picture.grad.abs().sum(dim=(0, 1, 3))).ravel()
-            farthest = max(farthest, int((rows - place).abs().max()))
-        assert reach - 2 * stride < farthest <= reach
-
-    def test_normalization_is_bounded(self) -> None:
-        """Soot of any density is as dark as the darkest tissue."""
-        assert normalize(torch.tensor([-1.0, 0.0, 0.5, 9.0])).tolist() == pytest.approx([-0.3, 0.0, 1.5, 4.5])
 
 
 class TestPredict:
@@ -87,7 +39,7 @@ class TestPredict:
     @pytest.mark.parametrize("shape", [(50, 70), (1, 1), (64, 33)])
     def test_odd_sizes_are_padded(self, shape: tuple[int, int]) -> None:
         """The picture and the padded one have the same maps where there is a picture."""
-        segmenter, rgb = _segmenter(_random_network()), _noise(*shape)
+        segmenter, rgb = _segmenter(random_network()), _noise(*shape)
         stride = segmenter.config.stride
         whole = np.pad(rgb, ((0, -shape[0] % stride), (0, -shape[1] % stride), (0, 0)), mode="edge")
         maps = segmenter.predict(rgb, WHITE)
@@ -97,7 +49,7 @@ class TestPredict:
 
     def test_flips_are_averaged(self) -> None:
         """The mean of the maps of the four mirrorings, each mirrored back; so a mirrored picture has mirrored maps."""
-        network, rgb = _random_network(), _noise(64, 96)
+        network, rgb = random_network(), _noise(64, 96)
         plain, flipped = _segmenter(network), _segmenter(network, flips=True)
         mirrors = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
         expected = np.mean([plain.predict(rgb[::i, ::j].copy(), WHITE)[:, ::i, ::j] for i, j in mirrors], axis=0)
@@ -105,33 +57,6 @@ class TestPredict:
         np.testing.assert_allclose(maps, expected, atol=1e-5)
         np.testing.assert_allclose(flipped.predict(rgb[:, ::-1].copy(), WHITE)[:, :, ::-1], maps, atol=1e-5)
         assert not np.allclose(maps, plain.predict(rgb, WHITE), atol=1e-3)
-
-    @pytest.mark.parametrize("flips", [False, True])
-    def test_short_memory_changes_nothing(self, monkeypatch: pytest.MonkeyPatch, flips: bool) -> None:
-        """Where a wide picture does not fit, its parts are shown with what they depend on: the same maps."""
-        segmenter, rgb = _segmenter(_random_network((4, 6)), flips=flips), _noise(32, 400)
-        whole, run, widths = segmenter.predict(rgb, WHITE), segmenter._forward, []
-
-        def run_narrow(density: Tensor) -> Tensor:
-            if density.shape[-1] > 160:
-                raise torch.OutOfMemoryError
-            widths.append(density.shape[-1])
-            return run(density)
-
-        monkeypatch.setattr(segmenter, "_forward", run_narrow)
-        np.testing.assert_allclose(segmenter.predict(rgb, WHITE), whole, atol=1e-5)
-        assert len(widths) >= 4
-
-    def test_too_little_memory_for_anything_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Halving ends where the parts would not be smaller."""
-        segmenter = _segmenter(_random_network((4, 6)))
-
-        def run_nothing(_: Tensor) -> Tensor:
-            raise torch.OutOfMemoryError
-
-        monkeypatch.setattr(segmenter, "_forward", run_nothing)
-        with pytest.raises(torch.OutOfMemoryError):
-            segmenter.predict(_noise(32, 400), WHITE)
 
 
 class TestSegment:
@@ -185,7 +110,7 @@ class TestSegment:
 
     def test_no_more_is_read_than_matters(self) -> None:
         """A deep network is read with 96 um at 0.5 um/px, not with the 165 it could see, and with 134 at 0.7."""
-        deep = NetworkSegmenter(SegmentationNetwork(NetworkConfig()), TumorCalibration(1.0, 0.0), NetworkParams())
+        deep = _segmenter(SegmentationNetwork(NetworkConfig()))
         assert deep.margin_um(0.25) == 96.0
         assert deep.margin_um(0.35) == pytest.approx(96.0 * 1.4)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from hetscore.segmenters.network import NetworkConfig, NetworkParams, SegmentationNetwork, from_card
+from hetscore.segmenters.network import NetworkConfig, NetworkParams, from_card
+from hetscore.segmenters.unet import SegmentationNetwork
 from scripts.training.export import (
     draw_curves,
     draw_reliability,
