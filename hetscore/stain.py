@@ -280,15 +280,27 @@ def find_white(rgb: Rgb) -> tuple[float, float, float]:
         scan, and against it the real glass would read as tissue. Where nothing is bright and flat (a field full of
         tissue) 240 is taken, the usual glass of brightfield scanners (233-243 on the eight development cores).
     """
-    spread = cv2.morphologyEx(rgb, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)).max(axis=2)
-    is_fill = (rgb == 255).all(axis=2)
-    is_flat = (rgb.min(axis=2) >= _DARKEST_GLASS) & (spread <= _FLAT_SPREAD)
-    for chosen in (is_flat & ~is_fill, is_fill):
-        if chosen.mean() >= _MIN_GLASS_SHARE:
-            red, green, blue = (float(np.argmax(np.bincount(rgb[..., c][chosen]))) for c in range(3))
-            return red, green, blue
+    glass, fill = np.zeros((3, 256), np.int64), np.zeros((3, 256), np.int64)
+    for first in range(0, len(rgb), _ROWS):
+        part = rgb[max(0, first - 1) : first + _ROWS + 1]  # with the neighbors of its first and last row
+        inner = slice(min(first, 1), min(first, 1) + _ROWS)
+        steps = cv2.morphologyEx(part, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))[inner]
+        part = part[inner]
+        red, green, blue = (part[..., c] for c in range(3))
+        is_fill = (red & green & blue) == 255
+        is_flat = np.minimum(np.minimum(red, green), blue) >= _DARKEST_GLASS
+        is_flat &= np.maximum(np.maximum(steps[..., 0], steps[..., 1]), steps[..., 2]) <= _FLAT_SPREAD
+        for counts, chosen in ((glass, is_flat & ~is_fill), (fill, is_fill)):
+            counts += [np.bincount(channel[chosen], minlength=256) for channel in (red, green, blue)]
+    for counts in (glass, fill):
+        if counts[0].sum() / rgb[..., 0].size >= _MIN_GLASS_SHARE:
+            levels = counts.argmax(axis=1).tolist()
+            return float(levels[0]), float(levels[1]), float(levels[2])
     return 240.0, 240.0, 240.0
 
+
+_ROWS = 256
+"""Looked at one after another, so that memory does not grow with the slide; changes no result."""
 
 _DARKEST_GLASS = 200
 """Glass darker than this would mean a lamp at 60 % of the sensor's range; no development slide is below 233."""

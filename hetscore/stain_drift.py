@@ -93,16 +93,23 @@ def plan_patches(fragments: Fragments, mpp: float, params: StainDriftParams) -> 
     """
     downsample = max(1, round(params.mpp / mpp))
     side = ceil(params.patch_um / (mpp * downsample)) * downsample
-    rows, columns = np.nonzero(fragments.labels)
-    walk = np.argsort(fragments.labels[rows, columns], kind="stable")
-    n = min(params.max_patches, len(walk))
-    stops = walk[((np.arange(n) + 0.5) * len(walk) / max(n, 1)).astype(np.intp)]
+    n_labels = int(fragments.labels.max(initial=0))
+    by_row = np.array([np.bincount(row, minlength=n_labels + 1)[1:] for row in fragments.labels])
+    upto = by_row.T.ravel().cumsum()  # pixels walked through at the end of each row of each fragment
+    n_walked = int(upto[-1]) if len(upto) else 0
+    n = min(params.max_patches, n_walked)
 
-    def start(index: np.intp) -> int:
-        middle = (int(index) + 0.5) * fragments.downsample
+    def start(index: int) -> int:
+        middle = (index + 0.5) * fragments.downsample
         return round((middle - side / 2) / downsample) * downsample
 
-    return tuple(Box(start(columns[i]), start(rows[i]), side, side) for i in stops), downsample
+    boxes = []
+    for stop in ((np.arange(n) + 0.5) * n_walked / max(n, 1)).astype(np.intp):
+        at = int(np.searchsorted(upto, stop, side="right"))
+        number, row = divmod(at, len(by_row))
+        columns = np.flatnonzero(fragments.labels[row] == number + 1)
+        boxes.append(Box(start(int(columns[stop - upto[at]])), start(row), side, side))
+    return tuple(boxes), downsample
 
 
 def estimate_stain(

@@ -26,9 +26,10 @@ Grid = NDArray[np.bool_]
 class TilingParams:
     """How the slide is cut."""
 
-    core_px: int = 2048
-    """Largest side of a core in tile-image pixels, a multiple of `ALIGN_PX`. It changes speed and memory, never a
-    cell."""
+    core_px: int = 2560
+    """Largest side of a core in tile-image pixels, a multiple of `ALIGN_PX`. It changes speed and memory, never a cell:
+    by those of 2560 a tenth fewer pixels are read than by 2048, and 7.4 mm2 peak at 1.34 instead of 1.27 GiB; by 3072
+    at 1.57."""
     mpp: float = 0.25
     """Finest useful resolution, um/px: a 1+ line is 0.64 um wide (Scheel 2018), so this samples it two and a half
     times."""
@@ -118,19 +119,16 @@ def _scaled(box: Box, unit: int) -> Box:
 
 def _mark_tissue(fragments: Fragments, unit: int) -> Grid:
     """Mark the squares of `unit` level-0 pixels that a thumbnail pixel of a fragment reaches into."""
-    height, width = fragments.labels.shape
-    sums = np.zeros((height + 1, width + 1), np.int64)
-    sums[1:, 1:] = (fragments.labels > 0).cumsum(axis=0).cumsum(axis=1)
-    top, bottom = _reach(height, fragments.downsample, unit)
-    left, right = _reach(width, fragments.downsample, unit)
-    grid: Grid = sums[bottom][:, right] - sums[top][:, right] - sums[bottom][:, left] + sums[top][:, left] > 0
+    rows, columns = (_reach(n, fragments.downsample, unit) for n in fragments.labels.shape)
+    by_row = np.stack([(fragments.labels[step] > 0).any(axis=0) for step in rows])
+    grid: Grid = np.stack([by_row[:, step].any(axis=1) for step in columns], axis=1)
     return grid
 
 
-def _reach(n: int, downsample: int, unit: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First thumbnail pixel in each step of `unit`, and the first beyond it, of `n` along a side."""
-    steps = np.arange(ceil(n * downsample / unit), dtype=np.int64)
-    return steps * unit // downsample, np.minimum(-(-(steps + 1) * unit // downsample), n)
+def _reach(n: int, downsample: int, unit: int) -> list[slice]:
+    """Thumbnail pixels, of `n` along a side, in each step of `unit`."""
+    steps = range(ceil(n * downsample / unit))
+    return [slice(k * unit // downsample, min(-(-(k + 1) * unit // downsample), n)) for k in steps]
 
 
 def _cut(box: Box, plan: _Plan) -> Iterator[Box]:

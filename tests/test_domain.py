@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import weakref
+from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from hetscore.domain import (
     join_cells,
 )
 from hetscore.domain.cells import CellParts
+from hetscore.errors import UsageError
 from tests.scoring.builders import make_cells
 
 corner_counts = st.lists(st.integers(0, 5), max_size=8)
@@ -108,16 +112,54 @@ class TestCellParts:
         assert parts.column("x").tolist() == [0.0, 1.0, 10.0]
         assert len(parts.join()) == 3
 
-    def test_joining_lets_go_of_what_was_joined(self) -> None:
-        """No part's column outlives the joining: memory holds the cells once."""
+    def test_no_part_is_kept(self) -> None:
+        """Its columns go when whoever made it lets go of it."""
         parts, part = CellParts(), _ragged([3, 4])
         column = weakref.ref(part.outline_xy)
         parts.add(part)
         del part
-        assert column() is not None
-        cells = parts.join(np.array([1, 0], np.int64))
         assert column() is None
-        assert cells.x.tolist() == [1.0, 0.0]
+        assert parts.join(np.array([1, 0], np.int64)).x.tolist() == [1.0, 0.0]
+
+    @given(st.lists(corner_counts, max_size=4))
+    def test_a_file_changes_nothing(self, given_parts: list[list[int]]) -> None:
+        """Beyond the size that memory may take, the cells come back from a file as they were."""
+        cells = [_ragged(corners, start=10 * i) for i, corners in enumerate(given_parts)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("hetscore.domain.cells.SPOOL_BYTES", 1)
+            spilled = join_cells(cells)
+        _assert_same(spilled, join_cells(cells))
+
+    def test_no_room_is_told_with_the_remedy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The disk with the temporary files is full."""
+
+        class FullDisk(BytesIO):
+            def write(self, _data: Any) -> int:  # noqa: ANN401
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr("hetscore.domain.cells.SpooledTemporaryFile", lambda **_: FullDisk())
+
+        with pytest.raises(UsageError, match=r"No space left on device.*TMPDIR"):
+            CellParts()
+
+
+class TestBetween:
+    """Some rows, as they lie."""
+
+    @given(corner_counts, st.data())
+    def test_it_is_what_taking_them_gives(self, corners: list[int], data: st.DataObject) -> None:
+        """For any first and last row."""
+        cells = _ragged(corners)
+        start = data.draw(st.integers(0, len(corners)))
+        stop = data.draw(st.integers(start, len(corners)))
+        _assert_same(cells.between(start, stop), cells.take(np.arange(start, stop)))
+
+    def test_nothing_is_copied(self) -> None:
+        """Columns and outlines are views."""
+        cells = _ragged([3, 4, 5])
+        some = cells.between(1, 3)
+        assert np.shares_memory(some.x, cells.x)
+        assert np.shares_memory(some.outline_xy, cells.outline_xy)
 
 
 class TestCells:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hetscore.domain import CELL_COLUMNS, Cells, Fragments
-from hetscore.merging import find_fragment, merge_cells
+from hetscore.merging import find_fragment, gather_cells, merge_cells, merge_gathered
 from tests.scoring.builders import make_cells
 
 FRAGMENTS = Fragments((), np.array([[1, 1, 0, 2], [1, 0, 0, 2]], np.int32), downsample=10, mpp=5.0, dropped={})
@@ -58,6 +58,14 @@ class TestMergeCells:
         """From an iterator, of which none is kept."""
         cells = merge_cells(iter([_cells((35, 5)), _cells((3, 2))]), FRAGMENTS)
         assert _places(cells) == [(3, 2), (35, 5)]
+
+    def test_gathering_and_merging_may_be_apart(self) -> None:
+        """The map of fragments is not needed before the last tile is in."""
+        parts = [_cells((35, 5), (25, 5)), _cells((3, 2))]
+
+        cells = merge_gathered(gather_cells(parts), FRAGMENTS)
+
+        assert _places(cells) == _places(merge_cells(parts, FRAGMENTS)) == [(3, 2), (35, 5)]
 
     @given(places, st.randoms(use_true_random=False), st.integers(1, 5))
     def test_neither_the_order_of_tiles_nor_their_number_matters(

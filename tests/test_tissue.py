@@ -146,3 +146,13 @@ class TestFindThreshold:
         smooth = np.random.default_rng(4).normal(0.005, 0.002, (300, 300)).astype(np.float32)
         smooth[:100] += 0.008
         assert find_threshold(smooth, PARAMS) == pytest.approx(0.015, abs=0.002)
+
+
+def test_bands_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Densities measured seven rows at a time give the same tissue."""
+    rgb = _noisy(paint(_tissue(0.03), 0.0 * np.ones(SHAPE)))
+    whole = _find(rgb)
+    monkeypatch.setattr("hetscore.tissue._ROWS", 7)
+
+    np.testing.assert_array_equal(_find(rgb).mask, whole.mask)
+    assert whole.mask.any()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from os import SEEK_END
+from tempfile import SpooledTemporaryFile, gettempdir
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hetscore.errors import UsageError
 
 
 class MembraneClass(IntEnum):
@@ -110,6 +114,13 @@ class Cells:
         columns = {name: getattr(self, name)[positions] for name in CELL_COLUMNS}
         return Cells(**columns, **_take_outlines(self.outline_xy, self.outline_start, positions))
 
+    def between(self, start: int, stop: int) -> Cells:
+        """Return the cells of some rows, as views: nothing is copied but where outlines start."""
+        columns = {name: getattr(self, name)[start:stop] for name in CELL_COLUMNS}
+        first, last = self.outline_start[start], self.outline_start[stop]
+        starts = self.outline_start[start : stop + 1] - first
+        return Cells(**columns, outline_xy=self.outline_xy[first:last], outline_start=starts)
+
     def with_columns(self, **columns: NDArray[Any]) -> Self:
         """Return the cells with some columns replaced."""
         return replace(self, **columns)
@@ -119,26 +130,55 @@ CELL_COLUMNS = tuple(f.name for f in fields(Cells) if not f.name.startswith("out
 """Names of the columns that hold one row a cell."""
 
 
+SPOOL_BYTES = 16 * 2**20
+"""Cells that wait to be joined are held in memory up to this size, some 60,000 of them, and in a file beyond it: large
+biopsies fit, and a resection takes no more memory than they do."""
+
+
 class CellParts:
     """Cells as they come, part by part, kept as columns until they are joined.
 
-    Joining lets go of the parts of each column as it goes, so that at most one column is held twice. Who adds a part
-    must not keep it, or nothing is let go of.
+    Beyond `SPOOL_BYTES` they wait in a temporary file: a part is small and lies among the pictures of its tile, which
+    could not be given back to the system as long as it stood there.
     """
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[NDArray[Any]]] = {name: [] for name in (*CELL_COLUMNS, "outline_xy", "lengths")}
-        self.add(empty_cells())  # so that there is always something to join, of the right types
+        self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - it lives as long as the parts do
+        self._n_cells = 0
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        self._empty: dict[str, NDArray[Any]] = {}
+        self.add(empty_cells())  # so that the types are known without any part
 
     def add(self, part: Cells) -> None:
-        """Take the columns of a part."""
-        for name in (*CELL_COLUMNS, "outline_xy"):
-            self._columns[name].append(getattr(part, name))
-        self._columns["lengths"].append(np.diff(part.outline_start))
+        """Take the columns of a part.
+
+        Raises
+        ------
+        UsageError
+            If there is no room for the temporary file.
+        """
+        columns = {name: getattr(part, name) for name in (*CELL_COLUMNS, "outline_xy")}
+        columns["lengths"] = np.diff(part.outline_start)
+        try:
+            for name, column in columns.items():
+                self._empty.setdefault(name, column[:0])
+                self._places.setdefault(name, []).append((self._file.seek(0, SEEK_END), len(column)))
+                self._file.write(column.tobytes())
+        except OSError as error:
+            seen = f"the cells of a slide cannot be kept ({error.strerror})"
+            raise UsageError(f"{gettempdir()}: {seen}; expected room. Make some, or name another in TMPDIR.") from None
 
     def column(self, name: str) -> NDArray[Any]:
         """Join one column, in the order in which the parts were added."""
-        return np.concatenate(self._columns[name])
+        places, empty = self._places[name], self._empty[name]
+        joined = np.empty((sum(n for _, n in places), *empty.shape[1:]), empty.dtype)
+        first = 0
+        for start, n in places:
+            if n:
+                self._file.seek(start)
+                self._file.readinto(joined[first : first + n].data.cast("B"))
+            first += n
+        return joined
 
     def join(self, order: NDArray[np.intp] | None = None) -> Cells:
         """Put all cells one after another, or in an order of their rows so numbered; afterwards nothing is left here.
@@ -153,21 +193,17 @@ class CellParts:
         Cells
             In that order.
         """
-        outlines = self._join_outlines(order)  # the widest first, while the others are held but once
         chosen = slice(None) if order is None else order
-        return Cells(**outlines, **{name: self._take(name)[chosen] for name in CELL_COLUMNS})
+        outlines = self._join_outlines(order)  # the widest first, while nothing else is held
+        cells = Cells(**outlines, **{name: self.column(name)[chosen] for name in CELL_COLUMNS})
+        self._file.close()
+        return cells
 
     def _join_outlines(self, order: NDArray[np.intp] | None) -> dict[str, NDArray[Any]]:
-        outline_xy, outline_start = self._take("outline_xy"), _starts(self._take("lengths"))
+        outline_xy, outline_start = self.column("outline_xy"), _starts(self.column("lengths"))
         if order is None:
             return {"outline_xy": outline_xy, "outline_start": outline_start}
         return _take_outlines(outline_xy, outline_start, order)
-
-    def _take(self, name: str) -> NDArray[Any]:
-        """Join a column whose parts are not needed again."""
-        joined = self.column(name)
-        self._columns[name].clear()
-        return joined
 
 
 def join_cells(parts: Iterable[Cells], order: NDArray[np.intp] | None = None) -> Cells:

@@ -84,8 +84,13 @@ class TissueMask:
     def take_out(self, masks: Mapping[str, NDArray[np.bool_]]) -> TissueMask:
         """Take masks out of the tissue and keep them apart, by reason; where several lie, the first has it."""
         left, excluded = self.mask, dict(self.excluded)
+        nothing = np.zeros(left.shape, bool)  # most slides are clean: one empty mask serves all reasons
         for reason, mask in masks.items():
-            excluded[reason], left = mask & left, left & ~mask
+            taken = mask & left
+            if taken.any():
+                excluded[reason], left = taken, left & ~taken
+            else:
+                excluded[reason] = nothing
         return replace(self, mask=left, excluded=excluded)
 
     def area_mm2(self, mask: NDArray[np.bool_] | None = None) -> float:

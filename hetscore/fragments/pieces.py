@@ -68,10 +68,11 @@ def _bridge(tissue: TissueMask, bridge_um: float) -> tuple[Labels, list[Box]]:
     joining = [tissue.excluded[reason] for reason in OF_TISSUE if reason in tissue.excluded]
     padded = np.pad(np.logical_or.reduce([tissue.mask, *joining]).astype(np.uint8), radius)
     _, labels, measures, _ = cv2.connectedComponentsWithStats(cv2.dilate(padded, disc), connectivity=8)
-    inner: Labels = labels[radius:-radius, radius:-radius] * tissue.mask
+    inner: Labels = labels[radius:-radius, radius:-radius]
+    inner *= tissue.mask
     frame = Box(0, 0, inner.shape[1], inner.shape[0])
     boxes = [Box(*place[:4]).shifted(-radius, -radius).clipped(frame) for place in measures[1:].tolist()]
-    return inner.astype(np.int32), boxes
+    return inner, boxes
 
 
 def _cut_out(labels: Labels, boxes: list[Box]) -> list[Piece]:

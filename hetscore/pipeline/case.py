@@ -33,6 +33,7 @@ from hetscore.fragments import SlideFragments, match_across_slides
 from hetscore.pictures import take_picture
 from hetscore.pipeline.companion import add_companion, name_refused, register_companions
 from hetscore.pipeline.correction import count_cells
+from hetscore.pipeline.memory import release_memory
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.pipeline.slide import analyze_slide
 from hetscore.pipeline.veto import apply_veto
@@ -81,6 +82,7 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
             slides.append(analyze_slide(slide, run, find_next_id(slides)))
         except SlideError as error:
             failed.append((slide, str(error)))
+        release_memory()  # pictures of tiles and thumbnails are not needed again
     if not slides:
         return ScoredCase(None, tuple(failed))
     made = Provenance(
@@ -95,6 +97,7 @@ def score_case(case: CaseInput, run: Run) -> ScoredCase:
     )
     result = conclude_case(case, slides, run, made, is_slide_missing=bool(failed))
     timed = replace(made, seconds=round(time.perf_counter() - clock, 1))
+    release_memory()  # before the reports are written
     return ScoredCase(replace(result, provenance=timed), tuple(failed))
 
 
@@ -278,9 +281,9 @@ def _join_flags(slides: Sequence[SlideResult]) -> list[str]:
 
 
 def _cells_of(slide: SlideResult, fragment: int) -> Cells:
-    """Cells of one fragment: a slice, since cells are sorted by fragment."""
+    """Cells of one fragment: views of rows, since cells are sorted by fragment."""
     start, stop = np.searchsorted(slide.cells.fragment, [fragment, fragment + 1])
-    return slide.cells.take(np.arange(start, stop))
+    return slide.cells.between(int(start), int(stop))
 
 
 def _take_pictures(

@@ -94,6 +94,8 @@ def _leave_unread(
     be a fragment, or dust, adds up to one.
     """
     is_unread = (fragments.labels > 0) & ~survey.is_read
+    if not is_unread.any():
+        return fragments, is_unread
     is_freed = is_unread & (survey.fragments.labels > 0)
     dust_mm2 = survey.tissue.area_mm2(is_unread & ~is_freed)
     if cv2.erode(is_freed.astype(np.uint8), _RIM).any() or dust_mm2 >= settings.fragments.min_area_mm2:

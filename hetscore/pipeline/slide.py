@@ -6,7 +6,7 @@ applied to what was found at the end, by `correct_slide`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 
@@ -27,11 +27,13 @@ from hetscore.domain import (
     TileImage,
     empty_cells,
 )
+from hetscore.domain.cells import CellParts
 from hetscore.errors import SlideError
 from hetscore.fragments import find_fragments
 from hetscore.membrane import MAX_SEEN_UM, measure_cells
-from hetscore.merging import merge_cells
+from hetscore.merging import gather_cells, merge_gathered
 from hetscore.pipeline.correction import correct_found, correct_slide
+from hetscore.pipeline.memory import put_away, release_memory, take_out
 from hetscore.pipeline.run import Run, given_mpp
 from hetscore.quality import exclude, find_artefacts, find_refusals, name_background, name_exclusions
 from hetscore.scoring.cell import classify_cells
@@ -90,10 +92,18 @@ def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool:
     tissue = find_tissue(thumbnail, white, {}, settings.tissue)
     artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
     tissue = exclude(tissue, artefacts, settings.quality)
+    del thumbnail, artefacts  # large, and not needed while the tiles are read
+    release_memory()
     fragments = find_fragments(tissue, slide.info.path.name, settings.fragments)
     to_read = correct_found(fragments, tissue, annotations, settings).fragments
     estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)
-    cells, failed = _analyze_tiles(slide, to_read, stain, run, pool)
+    tiles = _plan_tiles(slide, to_read, run)
+    maps = put_away((tissue, fragments, to_read))
+    del tissue, fragments, to_read
+    found, failed = _analyze_tiles(slide, tiles, stain, run, pool)
+    tissue, fragments, to_read = take_out(maps)
+    cells = classify_cells(merge_gathered(found, to_read), run.model.membrane, GUIDELINES[settings.guideline])
+    release_memory()
     colors = estimate.result()
     doubts = {
         "stain-drift": has_drifted(colors, settings.stain_drift),
@@ -116,7 +126,7 @@ def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool:
         fragments=fragments.items,
         cells=cells,
         coverage=_NOTHING,
-        thumbnail=thumbnail,
+        thumbnail=slide.thumbnail(settings.tissue.mpp),
         dropped=fragments.dropped,
         failed_tiles=(),
         flags=survey.flags,
@@ -161,20 +171,27 @@ def _slide_flags(fragments: Fragments, doubts: Mapping[str, bool]) -> tuple[str,
     return tuple(name for name, is_set in seen.items() if is_set)
 
 
+def _plan_tiles(slide: Slide, fragments: Fragments, run: Run) -> tuple[Tile, ...]:
+    tiling, mpp = run.settings.tiling, slide.require_mpp()
+    margin_um = max(run.segmenter.margin_um(mpp * find_downsample(mpp, tiling)), MAX_SEEN_UM)
+    return plan_tiles(fragments, mpp, margin_um, tiling)
+
+
+_TILES_PER_RELEASE = 4
+"""Free memory is given back after so many tiles, some seconds."""
+
+
 def _analyze_tiles(
-    slide: Slide, fragments: Fragments, stain: Stain, run: Run, pool: Executor
-) -> tuple[Cells, list[tuple[Tile, str]]]:
-    """Cells of all tiles, classified, and the tiles that could not be read with the reason."""
-    segmenter, tiling, mpp = run.segmenter, run.settings.tiling, slide.require_mpp()
-    margin_um = max(segmenter.margin_um(mpp * find_downsample(mpp, tiling)), MAX_SEEN_UM)
-    tiles = plan_tiles(fragments, mpp, margin_um, tiling)
+    slide: Slide, tiles: Sequence[Tile], stain: Stain, run: Run, pool: Executor
+) -> tuple[CellParts, list[tuple[Tile, str]]]:
+    """Cells of all tiles, and the tiles that could not be read with the reason."""
 
     def analyze(tile: Tile) -> Cells | str:
         try:
             image = TileImage(tile, slide.read(tile.box, tile.downsample))
         except SlideError as error:
             return str(error)
-        return measure_cells(image, segmenter.segment(image, stain), stain, run.settings.membrane)
+        return measure_cells(image, run.segmenter.segment(image, stain), stain, run.settings.membrane)
 
     failed: list[tuple[Tile, str]] = []
 
@@ -186,6 +203,10 @@ def _analyze_tiles(
             else:
                 yield part
             run.progress(slide.info.path.name, done, len(tiles))
+            if done % _TILES_PER_RELEASE == 0:
+                release_memory()
 
-    cells = merge_cells(find_parts(), fragments)
-    return classify_cells(cells, run.model.membrane, GUIDELINES[run.settings.guideline]), failed
+    release_memory()
+    found = gather_cells(find_parts())
+    release_memory()
+    return found, failed

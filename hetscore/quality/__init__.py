@@ -14,6 +14,7 @@ import numpy as np
 
 from hetscore.domain import Thumbnail, TissueMask
 from hetscore.quality.background import BackgroundParams, measure_background, name_background
+from hetscore.quality.bands import Densities
 from hetscore.quality.covers import CoverParams, dark_level, find_bare, find_dark, find_foreign, find_pen
 from hetscore.quality.focus import FocusParams, find_blur
 from hetscore.quality.folds import FoldParams, find_folds
@@ -22,7 +23,7 @@ from hetscore.quality.reading import Read
 from hetscore.quality.refusals import RefusalParams, dark_share, find_refusals, pink_share
 from hetscore.quality.rims import RimParams, find_rims
 from hetscore.quality.shapes import Mask, fill_holes, take_slivers
-from hetscore.stain import Stain, unmix
+from hetscore.stain import Stain
 
 __all__ = [
     "BackgroundParams",
@@ -89,18 +90,21 @@ def find_artefacts(
         By reason, the surest first: where several hold, the first one names the place. They may overlap, and reach
         over the glass.
     """
-    (hematoxylin, dab), mpp = unmix(thumbnail.rgb, stain), thumbnail.mpp
-    dark = find_dark((hematoxylin, dab), dark_level(hematoxylin, tissue.mask, mpp), mpp, params.covers)
+    densities, mpp = Densities(thumbnail.rgb, stain), thumbnail.mpp
+    level = dark_level(densities, tissue.mask, mpp)
+    dark = find_dark(densities, level, mpp, params.covers)
     sliver, reach = params.covers.sliver_um / mpp, params.covers.sliver_reach_um / mpp
     pen, foreign = (
         take_slivers(find(dark, mpp, params.covers), tissue.mask, sliver, reach) for find in (find_pen, find_foreign)
     )
     opaque = find_opaque(thumbnail, stain.white, params.particles, known=pen | foreign)
-    clear = tissue.mask & ~(pen | foreign | opaque)
-    folds = find_folds(hematoxylin, clear, dark_level(hematoxylin, clear, mpp), mpp, params.folds)
-    rims = find_rims((hematoxylin, dab), tissue, stain, read, params.rims, known=pen | foreign | opaque)
-    left, known = replace(tissue, mask=clear & ~(folds | rims)), pen | foreign | opaque | folds | rims
-    blur = find_blur(left, read, stain.white, params.focus, known=known)
+    cover = pen | foreign | opaque
+    clear = tissue.mask & ~cover
+    level = dark_level(densities, clear, mpp) if cover.any() else level
+    folds = find_folds(densities, clear, level, mpp, params.folds)
+    rims = find_rims(densities, tissue, read, params.rims, known=cover)
+    left = replace(tissue, mask=clear & ~(folds | rims))
+    blur = find_blur(left, read, stain.white, params.focus, known=cover | folds | rims)
     # What a coverslip's edge and the medium spilt beyond it enclose lies bare, and is dull but hardly blurred.
     blur = fill_holes(blur | foreign, params.covers.max_hole_mm2 * 1e6 / mpp**2) & ~foreign
     return {
@@ -135,9 +139,10 @@ def exclude(tissue: TissueMask, masks: Mapping[str, Mask], params: QualityParams
         What covers bare glass is neither tissue nor excluded: its area is told apart, as `covered_glass_mm2`.
     """
     params = params or QualityParams()
-    cover = np.logical_or.reduce(
-        [mask for name, mask in masks.items() if name in COVERS] or [np.zeros_like(tissue.mask)]
-    )
+    cover = np.zeros(tissue.mask.shape, bool)
+    for name in COVERS:
+        if name in masks:
+            cover |= masks[name]
     bare = tissue.mask & find_bare(cover, tissue.mask, tissue.mpp, params.covers)
     on_tissue = replace(tissue, mask=tissue.mask & ~bare, covered_glass_mm2=tissue.area_mm2(bare))
     return on_tissue.take_out(masks)

@@ -1,4 +1,4 @@
-"""Hematoxylin's density -> what lies over the tissue and takes its light: ink, hairs, bubbles, coverslip edges.
+"""Densities -> what lies over the tissue and takes its light: ink, hairs, bubbles, coverslip edges.
 
 Whatever is gray, blue or green reads as much hematoxylin, however brown the tissue below: DAB takes none of it. So
 brown alone, be it ever so dark, is not taken for an artefact, and a stained clone is not lost.
@@ -12,7 +12,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from hetscore.quality.shapes import Image, Mask, close_gaps, fill_holes, grow, is_near, keep_large, keep_seeded, smooth
+from hetscore.quality.bands import Densities
+from hetscore.quality.shapes import (
+    Mask,
+    Place,
+    close_gaps,
+    fill_holes,
+    find_place,
+    grow,
+    is_near,
+    keep_large,
+    keep_seeded,
+    put,
+)
+
+Values = NDArray[np.floating]
+"""(n,), one a pixel or one a piece."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +77,28 @@ class CoverParams:
     """Less than this left beside ink is its own soft edge, no tissue: three quarters of a stroke's end."""
 
 
-def dark_level(hematoxylin: Image, tissue: Mask, mpp: float) -> float:
+def dark_level(densities: Densities, tissue: Mask, mpp: float) -> float:
     """Density of hematoxylin in the dark parts of a slide's tissue, smoothed over 8 um; 0 without tissue.
 
     A fifth of all hematoxylin lies in places darker than this. Weighting by the density keeps a slide of much pale
     muscle and little epithelium from calling the epithelium too dark.
     """
-    values = np.sort(smooth(hematoxylin, 8.0 / mpp)[tissue])
-    if not len(values):
+    parts = [density[tissue[rows]] for rows, density in densities.smooth_hematoxylin(8.0 / mpp, within=tissue)]
+    if not parts:
         return 0.0
+    values = np.concatenate(parts)
+    values.sort()
     mass = np.cumsum(np.maximum(values, 0), dtype=np.float64)
     return float(values[np.searchsorted(mass, 0.8 * mass[-1])])
 
 
-def find_dark(densities: tuple[Image, Image], level: float, mpp: float, params: CoverParams) -> Mask:
+def find_dark(densities: Densities, level: float, mpp: float, params: CoverParams) -> Mask:
     """Mask of what is darker than tissue can be, by color other than DAB's.
 
     Parameters
     ----------
-    densities : tuple of (h, w) float32
-        Of hematoxylin and DAB.
+    densities : Densities
+        Of hematoxylin and DAB, at the thumbnail's scale.
     level : float
         `dark_level` of the slide.
     mpp : float
@@ -94,35 +111,40 @@ def find_dark(densities: tuple[Image, Image], level: float, mpp: float, params: 
     (h, w) bool
         Ink, hairs, edges; and particles and clumps of nuclei, which `find_pen` and `find_foreign` leave out.
     """
-    density, dab = (smooth(stain, params.smooth_um / mpp) for stain in densities)
     limit = min(max(params.min_od, params.factor * level), params.max_od)
-    dark = close_gaps(keep_seeded(density > params.grow_share * limit, density > limit), params.gap_um / mpp)
-    return dark & ~_find_stained(dark, (density, dab), density > limit, mpp, params)
+    low = params.grow_share * limit
+    soft, seed = np.zeros(densities.shape, bool), np.zeros(densities.shape, bool)
+    of_seeds: list[tuple[Values, Values]] = []
+    for rows, density, dab in densities.smooth_both(params.smooth_um / mpp, low):
+        soft[rows], seed[rows] = density > low, density > limit
+        of_seeds.append((density[seed[rows]], dab[seed[rows]]))
+    if not seed.any():
+        return seed
+    dark = close_gaps(keep_seeded(soft, seed), params.gap_um / mpp)
+    total, brown = (np.concatenate(values) for values in zip(*of_seeds, strict=True))
+    return dark & ~_find_stained(dark, (total, brown), seed, mpp, params)
 
 
-def _find_stained(mask: Mask, densities: tuple[Image, Image], seed: Mask, mpp: float, params: CoverParams) -> Mask:
+def _find_stained(mask: Mask, of_seeds: tuple[Values, Values], seed: Mask, mpp: float, params: CoverParams) -> Mask:
     """Mask of the broad pieces whose seeds hold more DAB, for their hematoxylin, than what covers tissue does."""
-    labels, pieces = _measure(mask, mpp)
-    total, brown = (np.bincount(labels[seed], stain[seed], minlength=len(pieces)) for stain in densities)
-    stained: Mask = ((brown > params.max_brown * total) & (pieces[:, 1] >= params.brown_radius_um))[labels]
-    return stained & mask
+    pieces = _measure(mask, mpp)
+    number = pieces.labels[seed[pieces.place]]
+    total, brown = (np.bincount(number, values, minlength=len(pieces.radius_um)) for values in of_seeds)
+    return pieces.keep((brown > params.max_brown * total) & (pieces.radius_um >= params.brown_radius_um), mask)
 
 
 def find_pen(dark: Mask, mpp: float, params: CoverParams) -> Mask:
     """Mask of pen strokes: dark, broad and large."""
-    labels, pieces = _measure(dark, mpp)
-    kept = (pieces[:, 1] >= params.pen_radius_um) & (pieces[:, 2] >= params.pen_area_mm2)
-    kept[0] = False
-    pen: Mask = kept[labels]
-    return grow(pen, params.pen_margin_um / mpp)
+    pieces = _measure(dark, mpp)
+    is_pen = (pieces.radius_um >= params.pen_radius_um) & (pieces.area_mm2 >= params.pen_area_mm2)
+    return grow(pieces.keep(is_pen, dark), params.pen_margin_um / mpp)
 
 
 def find_foreign(dark: Mask, mpp: float, params: CoverParams) -> Mask:
     """Mask of hairs, rims of bubbles with what they enclose, and coverslip edges: dark, thin and long."""
-    labels, pieces = _measure(dark, mpp)
-    kept = (pieces[:, 1] < params.pen_radius_um) & (pieces[:, 0] >= params.min_length_um)
-    kept[0] = False
-    lines: Mask = kept[labels]
+    pieces = _measure(dark, mpp)
+    is_line = (pieces.radius_um < params.pen_radius_um) & (pieces.length_um >= params.min_length_um)
+    lines = pieces.keep(is_line, dark)
     return fill_holes(grow(lines, params.margin_um / mpp), params.max_hole_mm2 * 1e6 / mpp**2)
 
 
@@ -145,16 +167,40 @@ def find_bare(cover: Mask, tissue: Mask, mpp: float, params: CoverParams) -> Mas
     (h, w) bool
         Tissue that lies wholly under a cover is not seen, and goes with it.
     """
+    if not cover.any():
+        return cover
     seen = keep_large(tissue & ~cover, params.min_seen_mm2 * 1e6 / mpp**2)
     return cover & ~is_near(seen, params.bare_um / mpp)
 
 
-def _measure(mask: Mask, mpp: float) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Labels of the connected pieces; of each, length (um), radius of the largest disk in it (um) and area (mm2)."""
-    padded = np.pad(mask.astype(np.uint8), 1)
+@dataclass(frozen=True)
+class _Pieces:
+    """The connected pieces of a mask, numbered from 1; each measure has a first row that means nothing."""
+
+    place: Place
+    """The part of the picture that holds them."""
+    labels: NDArray[np.int32]
+    """Of that part."""
+    length_um: Values
+    radius_um: Values
+    """Of the largest disk in it."""
+    area_mm2: Values
+
+    def keep(self, is_kept: NDArray[np.bool_], mask: Mask) -> Mask:
+        """Mask of the chosen ones."""
+        chosen = is_kept.copy()
+        chosen[0] = False
+        return put(chosen[self.labels], self.place, mask)
+
+
+_NOWHERE = (slice(0, 0), slice(0, 0))
+
+
+def _measure(mask: Mask, mpp: float) -> _Pieces:
+    place = find_place(mask) or _NOWHERE
+    padded = np.pad(mask[place].astype(np.uint8), 1)
     n, labels, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=8)
     radius = np.zeros(n)
     np.maximum.at(radius, labels[padded > 0], cv2.distanceTransform(padded, cv2.DIST_L2, 5)[padded > 0])
     length = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]) * mpp
-    area = stats[:, cv2.CC_STAT_AREA] * (mpp / 1000) ** 2
-    return labels[1:-1, 1:-1], np.column_stack([length, radius * mpp, area])
+    return _Pieces(place, labels[1:-1, 1:-1], length, radius * mpp, stats[:, cv2.CC_STAT_AREA] * (mpp / 1000) ** 2)

@@ -88,9 +88,13 @@ def find_blur(
             detail = _detail(box, tissue, read, white, step, params)
             found = _sharpness(*detail, counts[box.slices], params.window_um / tissue.mpp)
             sharpness[core.slices] = found[core.shifted(-box.x, -box.y).slices]
-    usual = float(np.median(sharpness[tissue.mask]))  # infinite only where hardly anything could be read
+    usual = float(
+        np.median(sharpness[tissue.mask], overwrite_input=True)
+    )  # infinite only where hardly anything could be read
     limit = min(max(params.share * usual, params.min_ratio), params.max_ratio)
-    blurred = keep_large((sharpness < limit) & tissue.mask, params.min_area_um2 / tissue.mpp**2)
+    is_soft = (sharpness < limit) & tissue.mask
+    del sharpness  # as large as all that follows
+    blurred = keep_large(is_soft, params.min_area_um2 / tissue.mpp**2)
     return close_gaps(grow(blurred, params.margin_um / tissue.mpp), params.gap_um / tissue.mpp)
 
 

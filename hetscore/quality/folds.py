@@ -1,4 +1,4 @@
-"""Hematoxylin's density -> tissue that lies on itself: folds, and floaters on a fragment.
+"""Density of hematoxylin -> tissue that lies on itself: folds, and floaters on a fragment.
 
 Two layers hold twice the nuclei of one. Hematoxylin tells it, not DAB: a stained clone is no fold.
 """
@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hetscore.quality.shapes import Image, Mask, grow, keep_large, keep_seeded, smooth
+import numpy as np
+
+from hetscore.quality.bands import Densities
+from hetscore.quality.shapes import Mask, grow, keep_large, keep_seeded
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,13 @@ class FoldParams:
     """Grown by this much: the fold's edge."""
 
 
-def find_folds(hematoxylin: Image, tissue: Mask, level: float, mpp: float, params: FoldParams) -> Mask:
+def find_folds(densities: Densities, tissue: Mask, level: float, mpp: float, params: FoldParams) -> Mask:
     """Mask of folds and other tissue of two layers.
 
     Parameters
     ----------
-    hematoxylin : (h, w) float32
-        Its density.
+    densities : Densities
+        At the thumbnail's scale.
     tissue : (h, w) bool
         Where to look: all tissue that nothing else covers.
     level : float
@@ -53,7 +56,9 @@ def find_folds(hematoxylin: Image, tissue: Mask, level: float, mpp: float, param
     -----
     A fold of pale tissue on a slide of darker tissue is missed, and so is a second layer that holds few nuclei.
     """
-    density = smooth(hematoxylin, params.smooth_um / mpp)
     limit = max(params.min_od, params.factor * level)
-    doubled = keep_seeded((density > params.grow_share * limit) & tissue, density > limit)
+    soft, seed = np.zeros(tissue.shape, bool), np.zeros(tissue.shape, bool)
+    for rows, density in densities.smooth_hematoxylin(params.smooth_um / mpp, within=tissue):
+        soft[rows], seed[rows] = (density > params.grow_share * limit) & tissue[rows], density > limit
+    doubled = keep_seeded(soft, seed)
     return grow(keep_large(doubled, params.min_area_um2 / mpp**2), params.margin_um / mpp)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from hetscore.domain import Thumbnail
+from hetscore.domain import Rgb, Thumbnail
+from hetscore.quality.bands import margin_of, plan_bands
+from hetscore.quality.shapes import Image, Mask, grow
 from hetscore.stain import optical_density
 
-Mask = NDArray[np.bool_]
+_SMOOTH_PX = 2.0
+"""Standard deviation of the smoothing, pixels of the thumbnail: larger than any one nucleus."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,26 @@ def find_opaque(
     (h, w) bool
         Particles, grown by the margin.
     """
-    density = cv2.GaussianBlur(optical_density(thumbnail.rgb, white), (0, 0), 2.0)  # larger than any one nucleus
-    red, green, blue = cv2.split(density)
-    palest, darkest = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
-    is_gray = darkest - palest < params.max_spread / 3 * (red + green + blue)
-    core: Mask = is_gray & (palest > params.min_od)
+    core: Mask = np.zeros(thumbnail.rgb.shape[:2], bool)
+    for band in plan_bands(len(core), margin_of(_SMOOTH_PX)):
+        rgb = thumbnail.rgb[band.read]
+        if _may_be_opaque(rgb, white, params):
+            core[band.core] = _is_opaque(optical_density(rgb, white), params)[band.inner]
     if known is not None:
         core &= ~known
-    radius = round(params.margin_um / thumbnail.mpp)
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    grown: Mask = cv2.dilate(core.astype(np.uint8), disc).astype(bool)
-    return grown
+    return grow(core, params.margin_um / thumbnail.mpp)
+
+
+def _may_be_opaque(rgb: Rgb, white: tuple[float, float, float], params: ParticleParams) -> bool:
+    """Whether each channel is dark somewhere: glass needs no smoothing."""
+    darkest = optical_density(rgb.reshape(-1, 3).min(axis=0), white)
+    return bool(darkest.min() > 0.999 * params.min_od)  # smoothing adds no more than its rounding
+
+
+def _is_opaque(density: Image, params: ParticleParams) -> Mask:
+    """Mask of what is dense and gray, of the densities of the three channels."""
+    red, green, blue = cv2.split(cv2.GaussianBlur(density, (0, 0), _SMOOTH_PX))
+    palest, darkest = np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+    is_gray = darkest - palest < params.max_spread / 3 * (red + green + blue)
+    opaque: Mask = is_gray & (palest > params.min_od)
+    return opaque

@@ -1,4 +1,4 @@
-"""DAB's density -> the rim of the tissue where it is brown for no reason of its own: edge artefact.
+"""Densities -> the rim of the tissue where it is brown for no reason of its own: edge artefact.
 
 Reagents dry and pool at the rim of a section, so that everything there, stroma and nuclei too, is brown, most of all at
 the very edge. True stain is no such thing: glass beside it makes the edge paler, stroma among it stays pale, and
@@ -17,8 +17,10 @@ from scipy.spatial import cKDTree
 
 from hetscore.domain import TissueMask
 from hetscore.errors import SlideError
+from hetscore.quality import bands
+from hetscore.quality.bands import Densities, plan_bands
 from hetscore.quality.reading import Read, find_step, plan_blocks, read_block
-from hetscore.quality.shapes import Image, Mask, close_gaps, fill_holes, grow, keep_large, smooth
+from hetscore.quality.shapes import Image, Mask, close_gaps, fill_holes, find_place, grow, keep_large, smooth
 from hetscore.stain import Stain, unmix_dab
 
 Points = NDArray[np.float64]
@@ -61,19 +63,15 @@ class RimParams:
     """Side of what is read at once, thumbnail pixels: keeps memory constant, changes no result."""
 
 
-def find_rims(
-    densities: tuple[Image, Image], tissue: TissueMask, stain: Stain, read: Read, params: RimParams, *, known: Mask
-) -> Mask:
+def find_rims(densities: Densities, tissue: TissueMask, read: Read, params: RimParams, *, known: Mask) -> Mask:
     """Mask of rims with stain that is not specific, at the thumbnail's scale.
 
     Parameters
     ----------
-    densities : tuple of (h, w) float32
-        Of hematoxylin and DAB.
+    densities : Densities
+        Of hematoxylin and DAB, at the thumbnail's scale.
     tissue : TissueMask
         Tissue of the slide.
-    stain : Stain
-        Its glass and stains.
     read : callable
         Reads a box of the slide at a downsample; asked only where the thumbnail shows a raised rim.
     params : RimParams
@@ -92,63 +90,91 @@ def find_rims(
     than the thumbnail can be read. A fragment thinner than twice `beneath_um` has no inside to be compared with.
     """
     mpp = tissue.mpp
-    depth, dab = _measure_rim(densities, mpp, params, known)
+    depth = _measure_depth(densities, mpp, params, known)
     band = (depth > 0) & (depth <= params.beneath_um[1]) & ~known
     places = _choose_places(depth, mpp, params)
-    reach = _measure_reach(places, band, depth, dab, mpp, params)
+    reach = _measure_reach(places, band, depth, densities, mpp, params)
     suspect = _paint(places, reach, tissue.mask, depth, mpp, params)
     if not suspect.any():
         return suspect
-    shares = _read_shares(suspect, tissue, stain, read, params)
-    told = _nearby(places, band & np.isfinite(shares), mpp, params)
-    ground = np.array([_quantile(shares[rows, columns], 0.5) for rows, columns in told])
+    shares = _read_shares(suspect, tissue, densities.stain, read, params)
+    told, window = band & np.isfinite(shares), _Window(params.window_um / mpp)
+    ground = np.array([_quantile(window.take(place, told, shares)[0], 0.5) for place in places])
     return _paint(places, np.where(ground > params.min_ground_share, reach, 0), tissue.mask, depth, mpp, params)
 
 
-def _measure_rim(densities: tuple[Image, Image], mpp: float, params: RimParams, known: Mask) -> tuple[Image, Image]:
-    """Depth below the glass in um, 0 on glass, and smoothed density of DAB."""
-    hematoxylin, dab = densities
-    is_dark = smooth(hematoxylin + dab, 4.0 / mpp) > params.min_od
+def _measure_depth(densities: Densities, mpp: float, params: RimParams, known: Mask) -> Image:
+    """Depth below the glass in um, 0 on glass."""
     area_px = params.min_area_mm2 * 1e6 / mpp**2
+    is_dark = densities.find_dense(_SMOOTH_UM / mpp, params.min_od)
     body = keep_large(fill_holes(close_gaps(is_dark, 20.0 / mpp), area_px), area_px) | known
-    padded = np.pad(body, 1, mode="edge").astype(np.uint8)  # the slide's own border is no rim
-    depth: Image = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1] * np.float32(mpp)
-    return depth, smooth(dab, 4.0 / mpp)
+    depth = np.zeros(body.shape, np.float32)
+    place = find_place(body, 1)  # with the glass around it
+    if place is not None:
+        padded = np.pad(body[place], 1, mode="edge").astype(np.uint8)  # the slide's own border is no rim
+        del body
+        np.multiply(cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1], np.float32(mpp), out=depth[place])
+    return depth
+
+
+_SMOOTH_UM = 4.0
+"""Standard deviation of the smoothing of the thumbnail's densities: one of its pixels."""
 
 
 def _choose_places(depth: Image, mpp: float, params: RimParams) -> Points:
     """Choose places on the tissue's border, one in each square of `step_um` it crosses."""
     rows, columns = np.nonzero((depth > 0) & (depth < 1.5 * mpp))
     step = params.step_um / mpp
-    _, first = np.unique(np.column_stack([rows // step, columns // step]), axis=0, return_index=True)
+    square = (rows // step) * depth.shape[1] + columns // step  # fewer squares than pixels in a row
+    _, first = np.unique(square, return_index=True)
     return np.column_stack([columns, rows])[first].astype(np.float64)
 
 
-def _nearby(places: Points, of: Mask, mpp: float, params: RimParams) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Rows and columns of the pixels of a mask within the window of each place."""
-    rows, columns = np.nonzero(of)
-    if not len(rows) or not len(places):
-        return [(rows[:0], columns[:0])] * len(places)
-    found = cKDTree(np.column_stack([columns, rows])).query_ball_point(places, params.window_um / mpp)
-    return [(rows[index], columns[index]) for index in (np.array(i, np.intp) for i in found)]
+class _Window:
+    """A disk that is laid on the thumbnail, to take out the pixels beneath it."""
+
+    def __init__(self, radius_px: float) -> None:
+        self.reach = int(radius_px)
+        away = np.arange(-self.reach, self.reach + 1)
+        self._disc: Mask = away[:, None] ** 2 + away**2 <= radius_px**2
+
+    def take(self, place: NDArray[np.float64], of: Mask, *images: Image) -> list[NDArray[np.float32]]:
+        """Take the pixels of images that lie in a mask and within the window of a place, x first."""
+        (left, top), (height, width) = (int(v) - self.reach for v in place), of.shape
+        rows, columns = (slice(max(0, at), at + len(self._disc)) for at in (top, left))
+        disc = self._disc[rows.start - top : height - top, columns.start - left : width - left]
+        is_in = of[rows, columns] & disc
+        return [image[rows, columns][is_in] for image in images]
 
 
 def _measure_reach(
-    places: Points, band: Mask, depth: Image, dab: Image, mpp: float, params: RimParams
+    places: Points, band: Mask, depth: Image, densities: Densities, mpp: float, params: RimParams
 ) -> NDArray[np.float64]:
     """By place, how deep the stain reaches, um; 0 where it is not raised."""
-    edges = np.arange(mpp, params.beneath_um[0] + mpp, mpp)
-    reaches = np.zeros(len(places))
-    for i, (rows, columns) in enumerate(_nearby(places, band, mpp, params)):
-        values, at = dab[rows, columns], depth[rows, columns]
-        rim, beneath = (values[(at > low) & (at <= high)] for low, high in (params.rim_um, params.beneath_um))
-        if min(len(rim), len(beneath)) < _FEWEST:
-            continue
-        usual = float(np.quantile(beneath, params.usual))
-        if np.quantile(rim, params.palest) - usual > params.min_rise_od:
-            steps = [_quantile(values[(at > low) & (at <= low + mpp)], params.usual) for low in edges]
-            reaches[i] = _reach(np.array(steps) - usual, edges + mpp, params.min_rise_od)
+    window, reaches = _Window(params.window_um / mpp), np.zeros(len(places))
+    numbers = places[:, 1] // bands.BAND_ROWS  # places of one band share the densities round them
+    for number in np.unique(numbers):
+        chosen = np.flatnonzero(numbers == number)
+        at = places[chosen, 1]
+        rows = slice(max(0, int(at.min()) - window.reach), min(len(band), int(at.max()) + window.reach + 1))
+        dab = densities.smooth_dab(rows, _SMOOTH_UM / mpp)
+        for i in chosen:
+            brown, below = window.take(places[i] - (0, rows.start), band[rows], dab, depth[rows])
+            reaches[i] = _find_reach(brown, below, mpp, params)
     return reaches
+
+
+def _find_reach(dab: NDArray[np.float32], depth: NDArray[np.float32], mpp: float, params: RimParams) -> float:
+    """Find how deep the stain of pixels of given depths reaches, um; 0 where it is not raised."""
+    rim, beneath = (dab[(depth > low) & (depth <= high)] for low, high in (params.rim_um, params.beneath_um))
+    if min(len(rim), len(beneath)) < _FEWEST:
+        return 0.0
+    usual = float(np.quantile(beneath, params.usual))
+    if not np.quantile(rim, params.palest) - usual > params.min_rise_od:
+        return 0.0
+    edges = np.arange(mpp, params.beneath_um[0] + mpp, mpp)
+    steps = [_quantile(dab[(depth > low) & (depth <= low + mpp)], params.usual) for low in edges]
+    return _reach(np.array(steps) - usual, edges + mpp, params.min_rise_od)
 
 
 _FEWEST = 25
@@ -173,11 +199,15 @@ def _paint(
     mask = np.zeros(tissue.shape, bool)
     if not reach.any():
         return mask
-    rows, columns = np.nonzero((tissue | (depth > 0)) & (depth <= reach.max()))
-    far, nearest = cKDTree(places).query(np.column_stack([columns, rows]), distance_upper_bound=params.window_um / mpp)
-    limit = np.append(reach, -1.0)[nearest]  # nothing near has the index n
-    is_in = np.isfinite(far) & (limit > 0) & (depth[rows, columns] <= limit)
-    mask[rows[is_in], columns[is_in]] = True
+    tree, limits = cKDTree(places), np.append(reach, -1.0)  # nothing near has the index n
+    for band in plan_bands(len(mask)):
+        below = depth[band.core]
+        rows, columns = np.nonzero((tissue[band.core] | (below > 0)) & (below <= reach.max()))
+        at = np.column_stack([columns, rows + band.core.start])
+        far, nearest = tree.query(at, distance_upper_bound=params.window_um / mpp)
+        limit = limits[nearest]
+        is_in = np.isfinite(far) & (limit > 0) & (below[rows, columns] <= limit)
+        mask[band.core][rows[is_in], columns[is_in]] = True
     return keep_large(grow(mask, 1), params.min_band_um2 / mpp**2)
 
 

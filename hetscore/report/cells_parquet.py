@@ -26,6 +26,9 @@ CELLS_FILE = "cells.parquet"
 ROWS_PER_GROUP = 65_536
 """About 35 MB of outlines in memory; row groups of 50,000 to 150,000 rows are what the GeoParquet guide advises."""
 
+POLYGONS_AT_ONCE = 8_192
+"""About 10 MB as objects."""
+
 P_CLASS_COLUMNS = ("p_class_0", "p_class_1plus", "p_class_2plus", "p_class_3plus")
 """`Cells.p_class`, one column a class: flat columns are read by every tool."""
 
@@ -56,6 +59,7 @@ def write(result: CaseResult, folder: Path) -> tuple[Path, ...]:
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for slide, cells in _groups(result.slides):
             writer.write_table(pa.table(_columns(slide, cells), schema=schema))
+    pa.default_memory_pool().release_unused()  # Arrow keeps what it freed for itself
     return (path,)
 
 
@@ -106,8 +110,8 @@ def _groups(slides: tuple[SlideResult, ...]) -> Iterator[tuple[str, Cells]]:
     """Yield the cells of each slide, at most `ROWS_PER_GROUP` at once, with the slide's name."""
     for slide in slides:
         for first in range(0, len(slide.cells), ROWS_PER_GROUP):
-            rows = np.arange(first, min(first + ROWS_PER_GROUP, len(slide.cells)))
-            yield slide.info.path.name, slide.cells.take(rows)
+            last = min(first + ROWS_PER_GROUP, len(slide.cells))
+            yield slide.info.path.name, slide.cells.between(first, last)
 
 
 def _columns(slide: str, cells: Cells) -> dict[str, Any]:
@@ -115,8 +119,15 @@ def _columns(slide: str, cells: Cells) -> dict[str, Any]:
     columns |= {name: np.ascontiguousarray(cells.p_class[:, i]) for i, name in enumerate(P_CLASS_COLUMNS)}
     columns["slide"] = np.repeat(np.array([slide], dtype=object), len(cells))
     columns["is_tumor"] = cells.is_tumor
-    columns[GEOMETRY_COLUMN] = shapely.to_wkb(outline_polygons(cells))
+    columns[GEOMETRY_COLUMN] = pa.chunked_array(list(_outlines(cells)), pa.binary())
     return columns
+
+
+def _outlines(cells: Cells) -> Iterator[Any]:
+    """Yield the outlines as WKB, some at a time: a polygon takes several times the memory of its bytes."""
+    for first in range(0, len(cells), POLYGONS_AT_ONCE):
+        polygons = outline_polygons(cells.between(first, min(first + POLYGONS_AT_ONCE, len(cells))))
+        yield pa.array(shapely.to_wkb(polygons), pa.binary())
 
 
 def _schema(slides: tuple[SlideResult, ...]) -> Any:  # noqa: ANN401 - pyarrow is untyped

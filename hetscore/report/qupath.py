@@ -127,8 +127,8 @@ def _feature_lines(slide: SlideResult, rows: dict[int, FragmentRow]) -> Iterator
     ]:
         yield lines
     for first in range(0, len(slide.cells), CELLS_AT_ONCE):
-        positions = np.arange(first, min(first + CELLS_AT_ONCE, len(slide.cells)))
-        yield _cell_lines(slide.cells.take(positions), first, slide.sha256)
+        last = min(first + CELLS_AT_ONCE, len(slide.cells))
+        yield _cell_lines(slide.cells.between(first, last), first, slide.sha256)
 
 
 def _is_repeated(region: Region, slide: SlideResult) -> bool:

@@ -200,7 +200,9 @@ def _write_image(path: Path, image: NDArray[Any], options: list[int] | None = No
 
 def _code_areas(survey: Survey) -> NDArray[np.uint8]:
     """Draw the map of areas: one code a pixel, since tissue and what was taken out of it have none in common."""
-    areas = np.where(survey.tissue.mask, np.where(survey.is_read, _READ, _NOT_READ), _GLASS).astype(np.uint8)
+    areas = np.full(survey.tissue.mask.shape, _GLASS, np.uint8)
+    areas[survey.tissue.mask] = _NOT_READ
+    areas[survey.tissue.mask & survey.is_read] = _READ
     for code, mask in enumerate(survey.tissue.excluded.values(), start=_NOT_READ + 1):
         areas[mask] = code
     return areas

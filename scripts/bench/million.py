@@ -171,4 +171,4 @@ def _decide(cells: Cells, slide: SlideResult, links: dict[int, TumorLinks], sett
 
 def _cells_of(cells: Cells, fragment: int) -> Cells:
     start, stop = np.searchsorted(cells.fragment, [fragment, fragment + 1])
-    return cells.take(np.arange(start, stop))
+    return cells.between(int(start), int(stop))

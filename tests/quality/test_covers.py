@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hetscore.quality.bands import Densities
 from hetscore.quality.covers import CoverParams, dark_level, find_bare, find_dark, find_foreign, find_pen
-from hetscore.stain import unmix
-from tests.drawings import STAIN, Image, Mask, disc, shine
+from tests.drawings import STAIN, Image, Mask, disc, glass, shine
 from tests.quality.drawn import BLACK, BLUE_INK, HAIR, MPP, NUCLEI, RING, SHAPE, STROKE, TISSUE, density_of, lay
 
 PARAMS = CoverParams()
@@ -15,8 +15,8 @@ STAINED = pytest.mark.parametrize("dab", [0.0, 0.3, 1.0], ids=["unstained", "bro
 
 
 def _find(density: Image) -> tuple[Mask, Mask]:
-    hematoxylin, dab = unmix(shine(density), STAIN)
-    dark = find_dark((hematoxylin, dab), dark_level(hematoxylin, TISSUE, MPP), MPP, PARAMS)
+    densities = Densities(shine(density), STAIN)
+    dark = find_dark(densities, dark_level(densities, TISSUE, MPP), MPP, PARAMS)
     return find_pen(dark, MPP, PARAMS), find_foreign(dark, MPP, PARAMS)
 
 
@@ -66,14 +66,14 @@ def test_stained_tissue_is_left_alone(hematoxylin: float, dab: float) -> None:
 def test_a_little_dense_epithelium_in_much_pale_muscle_sets_the_level() -> None:
     """The level follows the twentieth of the tissue that holds most of the nuclei."""
     island = disc(SHAPE, 100, 80, 13)
-    hematoxylin = (0.02 * TISSUE + 0.4 * island).astype(np.float32)
+    densities = Densities(shine(density_of(0.02 * TISSUE + 0.4 * island, 0.0 * TISSUE)), STAIN)
 
-    assert 0.3 < dark_level(hematoxylin, TISSUE, MPP) < 0.43
+    assert 0.3 < dark_level(densities, TISSUE, MPP) < 0.43
 
 
 def test_no_tissue_has_no_level() -> None:
     """Zero, not a failure."""
-    assert dark_level(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, bool), MPP) == 0.0
+    assert dark_level(Densities(glass(*SHAPE), STAIN), np.zeros(SHAPE, bool), MPP) == 0.0
 
 
 def test_a_thick_stained_gland_is_no_hair() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hetscore.quality.bands import Densities
 from hetscore.quality.covers import dark_level
 from hetscore.quality.folds import FoldParams, find_folds
-from hetscore.stain import unmix
 from tests.drawings import STAIN, Image, Mask, disc, shine
 from tests.quality.drawn import HAIR, MPP, NUCLEI, SHAPE, TISSUE, density_of
 
@@ -15,8 +15,8 @@ PARAMS = FoldParams()
 
 
 def _find(density: Image) -> Mask:
-    hematoxylin = unmix(shine(density), STAIN)[0]
-    return find_folds(hematoxylin, TISSUE, dark_level(hematoxylin, TISSUE, MPP), MPP, PARAMS)
+    densities = Densities(shine(density), STAIN)
+    return find_folds(densities, TISSUE, dark_level(densities, TISSUE, MPP), MPP, PARAMS)
 
 
 @pytest.mark.parametrize("dab", [0.0, 0.2, 0.6])

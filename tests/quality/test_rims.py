@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from hetscore.domain import Rgb, TissueMask
 from hetscore.errors import SlideError
 from hetscore.geometry import Box
+from hetscore.quality.bands import Densities
 from hetscore.quality.reading import Read
 from hetscore.quality.rims import RimParams, find_rims
-from hetscore.stain import unmix
-from tests.drawings import STAIN, WHITE, Image, Mask, shine
+from tests.drawings import STAIN, WHITE, Image, Mask, glass, shine
 from tests.quality.drawn import density_of
 
 PARAMS = RimParams()
@@ -54,7 +54,7 @@ def _find(
         return filled if any(missing) else inside
 
     tissue = TissueMask(TISSUE[::2, ::2], downsample=2 * STEP, mpp=4.0)
-    return find_rims(unmix(small, STAIN), tissue, STAIN, read or read_fine, params, known=known)
+    return find_rims(Densities(small, STAIN), tissue, read or read_fine, params, known=known)
 
 
 def _overlap(found: Mask, drawn: Mask) -> float:
@@ -126,13 +126,12 @@ def test_a_clean_slide_is_not_read() -> None:
 
 def test_glass_has_no_rim() -> None:
     """No tissue, no places."""
-    glass = np.zeros((240, 300), np.float32)
     tissue = TissueMask(NOTHING, downsample=2 * STEP, mpp=4.0)
 
     def refuse(_box: Box, _downsample: int) -> Rgb:
         raise AssertionError
 
-    assert not find_rims((glass, glass), tissue, STAIN, refuse, PARAMS, known=NOTHING).any()
+    assert not find_rims(Densities(glass(240, 300), STAIN), tissue, refuse, PARAMS, known=NOTHING).any()
 
 
 @settings(max_examples=5)
@@ -140,3 +139,13 @@ def test_glass_has_no_rim() -> None:
 def test_blocks_change_nothing(block_px: int) -> None:
     """However the slide is cut to be read, the same is found."""
     np.testing.assert_array_equal(_find(_haze(0.25), RimParams(block_px=block_px)), _find(_haze(0.25)))
+
+
+@settings(max_examples=5)
+@given(rows=st.integers(20, 120))
+def test_bands_change_nothing(rows: int) -> None:
+    """However the thumbnail is cut, the same is found."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hetscore.quality.bands.BAND_ROWS", rows)
+        found = _find(_haze(0.25))
+    np.testing.assert_array_equal(found, _find(_haze(0.25)))

@@ -57,6 +57,17 @@ def test_row_groups_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(cells_parquet.read_cells(path)[1].outline_xy, without_stubs(small_cells()).outline_xy)
 
 
+def test_outlines_are_made_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven polygons at once give the same file, to the byte."""
+    (path,) = cells_parquet.write(small_result(), tmp_path)
+    whole = path.read_bytes()
+    monkeypatch.setattr(cells_parquet, "POLYGONS_AT_ONCE", 7)
+
+    cells_parquet.write(small_result(), tmp_path)
+
+    assert path.read_bytes() == whole
+
+
 def test_is_tumor_and_slide(tmp_path: Path) -> None:
     """Two slides stand one after the other; tumor cells are those more likely tumor than not."""
     slide = small_result().slides[0]
