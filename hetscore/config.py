@@ -184,6 +184,9 @@ def _find_bad_choices(settings: Settings) -> list[str]:
         faults.append(f"rule_set {settings.rule_set!r}; expected one of {', '.join(sorted(RULE_SETS))}")
     if settings.guideline in GUIDELINES and settings.rule_set in RULE_SETS:
         faults += find_other_organ(GUIDELINES[settings.guideline], RULE_SETS[settings.rule_set])
+    powers, power = settings.case_score.evidence.powers, settings.case_score.verdict.clone_power
+    if power not in powers:
+        faults.append(f"case_score.verdict.clone_power {power}; expected one of case_score.evidence.powers {powers}")
     if not ALIGN_PX <= settings.tiling.core_px <= MAX_CORE_PX or settings.tiling.core_px % ALIGN_PX:
         expected = f"a multiple of {ALIGN_PX} from {ALIGN_PX} to {MAX_CORE_PX}"
         faults.append(f"tiling.core_px {settings.tiling.core_px}; expected {expected}")

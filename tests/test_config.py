@@ -126,6 +126,11 @@ class TestFaults:
         assert re.search("guideline 'gastric'; expected one of .*gastric-biopsy", told)
         assert re.search("rule_set 'yagi'; expected one of .*yagi-2019", told)
 
+    def test_a_clone_must_be_tried_with_the_power_that_is_asked_for(self, write_toml: WriteToml) -> None:
+        """Else nothing would forbid homo where a large clone could hide."""
+        told = _fault(write_toml("[case_score.evidence]\npowers = [0.8, 0.9]\n"))
+        assert "case_score.verdict.clone_power 0.95; expected one of case_score.evidence.powers (0.8, 0.9)" in told
+
     @pytest.mark.parametrize("core_px", [0, -128, 64, 200])
     def test_a_core_must_be_a_multiple_of_128(self, write_toml: WriteToml, core_px: int) -> None:
         """Else tiles would not join the same pixels."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class Detectable:
-    """The smallest compact negative clone that would make a case hetero-HER2 with a stated power."""
+    """The smallest compact clone of clearly negative cells that would make a case hetero-HER2 with a stated power."""
 
     power: float
     n_cells: int | None
@@ -40,7 +40,7 @@ class Evidence:
     p_case: float
     """Three times the smallest, at most 1."""
     p_clear: float
-    """The same of the clearly negative cells alone, against all misread ones: never smaller."""
+    """The same of the clearly negative cells alone, against all misread ones; at least `p_case`."""
     largest_negative_cluster: int
     worst_fraction: float
     n_replicates: int

@@ -138,7 +138,7 @@ class CutoffResult(_Record):
 
 
 class DetectableClone(_Record):
-    """The smallest compact negative clone that would have made this case hetero-HER2."""
+    """The smallest compact clone of clearly negative cells that would have made this case hetero-HER2."""
 
     power: Probability = Field(description="How often.")
     n_cells: Count | None = Field(description="Null: not even the largest clone tried would have.")

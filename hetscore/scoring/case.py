@@ -123,7 +123,7 @@ def score_case(
     evidence = weigh(ordered) if is_asked else None
     decided = _decide_label(status, ordered, evidence, slide_flags, n_failed_tiles, params.verdict)
     decisive = rank_decisive(ordered, decided[0], answers, limit=params.n_decisive, params=params.verdict)
-    unseen = forbid_homo(ordered, n_failed_tiles, **_find_hiding(slide_flags))
+    unseen = forbid_homo(ordered, n_failed_tiles, evidence, **_find_hiding(slide_flags), params=params.verdict)
     label, label_decision = settle(decided, list_open(ordered, params.verdict), answers, unseen)
     cause = score_decision if score is None else status_decision
     finding = Finding(label_decision, cause, score, ordered, evidence, n_failed_tiles, params.verdict)

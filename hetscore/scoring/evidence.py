@@ -280,12 +280,13 @@ def judge(null: NullCases, nests: Sequence[Nest] | None = None) -> Evidence:
     seen = _join(measure(nest, nest.is_negative[None, :]) for nest in read)
     clear = _join(measure(n, (n.is_negative if n.is_clear is None else n.is_clear)[None, :]) for n in read)
     p = seen.p_values(null.statistics)
+    p_case, p_clear = (float(join_p(p)[0]) for p in (p, clear.p_values(null.statistics)))
     return Evidence(
         p_cluster=float(p[0, 0]),
         p_scan=float(p[1, 0]),
         p_fraction=float(p[2, 0]),
-        p_case=float(join_p(p)[0]),
-        p_clear=float(join_p(clear.p_values(null.statistics))[0]),
+        p_case=p_case,
+        p_clear=max(p_case, p_clear),  # the scan can find fewer cells in a row the odder
         largest_negative_cluster=int(seen.cluster[0]),
         worst_fraction=float(seen.fraction[0]),
         n_replicates=len(null.statistics.cluster),

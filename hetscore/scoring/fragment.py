@@ -220,7 +220,10 @@ def find_nest(
     is_scored = tumor.membrane_class >= MembraneClass.NEGATIVE
     rank = np.cumsum(is_scored) - 1
     kept = tumor.edges[is_scored[tumor.edges].all(axis=1)]
-    is_negative = tumor.membrane_class[is_scored] < MembraneClass.MODERATE
+    is_negative, p_negative = tumor.membrane_class[is_scored] < MembraneClass.MODERATE, tumor.p_negative[is_scored]
+    is_sure = (p_negative >= params.clear_negative_p) | (
+        p_negative < 0.5
+    )  # the last by a guideline's rule, not by stain
     return Nest(
         fragment=fragment.id,
         x_um=tumor.x[is_scored] * mpp,
@@ -229,7 +232,7 @@ def find_nest(
         is_negative=is_negative,
         stratum=stratum,
         area_mm2=fragment.area_mm2,
-        is_clear=is_negative & (tumor.p_negative[is_scored] >= params.clear_negative_p),
+        is_clear=is_negative & is_sure,
     )
 
 

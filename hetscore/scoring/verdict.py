@@ -34,11 +34,11 @@ class VerdictParams:
     """A case is hetero below it: one homogeneous case in a hundred is called so, if the error model is right."""
     homo_p: float = 0.10
     """A case may be homo from it on: what it holds is not among the tenth of homogeneous cases with the most."""
-    max_hidden_clone: int = 100
-    """Largest negative clone that homo may overlook: where the errors could hide more, nothing speaks for homo. As many
-    cells as a fragment needs to be scored without caution (`FragmentParams.caution_tumor_cells`)."""
+    max_hidden_clone: int = 113
+    """Largest negative clone that homo may overlook: where the errors could hide more, nothing speaks for homo. Of
+    `EvidenceParams.clone_sizes` the first with the 100 cells that a fragment needs to be scored without caution."""
     clone_power: float = 0.95
-    """How surely a clone must be found: of `EvidenceParams.powers`."""
+    """How surely a clone must be found: one of `EvidenceParams.powers`."""
 
 
 REVIEW = "A reviewer should look at the fields shown."
@@ -161,37 +161,52 @@ def decide_verdict(
     -------
     tuple of CaseLabel and Decision
         The label and the rule that gave it: the first that holds, in the order written here. What was not seen (failed
-        tiles, excluded tissue, more unscored tumor cells than allowed) never undoes hetero and always forbids homo.
+        tiles, excluded tissue, more unscored tumor cells than allowed) never undoes hetero and always forbids homo; so
+        does an error model under which a large clone could hide. Hetero needs its p-value of the clearly negative cells
+        alone as well, but for a fragment that is negative throughout: a zone of weak stain is no whole fragment.
     """
     refusal = refuse_label(status, fragments)
     if refusal:
         return refusal
-    if evidence is not None and not evidence.is_unlike and evidence.p_case < params.hetero_p:
-        is_clear = evidence.p_clear < params.hetero_p
-        return decide(_choose_hetero(fragments, evidence, params) if is_clear else BORDERLINE_STAIN)
+    found = _find_hetero(fragments, evidence, params)
+    if found is not None and found.label is CaseLabel.HETERO:
+        return decide(found)
     clusters = find_clusters(fragments, least=params.min_negative_cluster)
-    unseen = forbid_homo(fragments, n_failed_tiles, is_hidden=is_hidden, is_control_doubtful=is_control_doubtful)
+    unseen = forbid_homo(
+        fragments,
+        n_failed_tiles,
+        evidence,
+        is_hidden=is_hidden,
+        is_control_doubtful=is_control_doubtful,
+        params=params,
+    )
     rows = (
         (n_failed_tiles > 0, FAILED_TILES),
         (evidence is None, NO_ERROR_MODEL),
         (evidence is not None and evidence.is_unlike, UNLIKE_CALIBRATION),
+        *([(True, found)] if found is not None else []),
         (bool(clusters), CLUSTER_NOT_EXCLUDED),
         (evidence is not None and evidence.p_case < params.homo_p, P_BETWEEN),
         (bool(find_unrecognized(fragments)), TUMOR_UNRECOGNIZED),
-        (unseen is None and evidence is not None and _is_weak(evidence, params), WEAK_EVIDENCE),
         (True, unseen or NO_NEGATIVE_CLUSTER),
     )
     return decide(next(row for holds, row in rows if holds))
 
 
 def forbid_homo(
-    fragments: Sequence[FragmentScore], n_failed_tiles: int, *, is_hidden: bool, is_control_doubtful: bool
+    fragments: Sequence[FragmentScore],
+    n_failed_tiles: int,
+    evidence: Evidence | None,
+    *,
+    is_hidden: bool,
+    is_control_doubtful: bool,
+    params: VerdictParams = VerdictParams(),
 ) -> LabelRow | None:
     """Say what was not seen, so that homo cannot be said whatever a reviewer finds elsewhere; None where nothing was.
 
     Parameters
     ----------
-    fragments, n_failed_tiles, is_hidden, is_control_doubtful
+    fragments, n_failed_tiles, evidence, is_hidden, is_control_doubtful, params
         As of `decide_verdict`.
     """
     rows = (
@@ -199,8 +214,20 @@ def forbid_homo(
         (is_hidden or any("hidden-tissue" in f.flags for f in fragments if f.is_assessable), HIDDEN_TISSUE),
         (is_control_doubtful, CONTROL_UNCONFIRMED),
         (bool(find_unscored_fragments(fragments)), MANY_UNSCORED),
+        (evidence is not None and _is_weak(evidence, params), WEAK_EVIDENCE),
     )
     return next((row for holds, row in rows if holds), None)
+
+
+def _find_hetero(
+    fragments: Sequence[FragmentScore], evidence: Evidence | None, params: VerdictParams
+) -> LabelRow | None:
+    """Say what the negative cells make of the case where misread ones hardly ever look like them; None elsewhere."""
+    if evidence is None or evidence.is_unlike or evidence.p_case >= params.hetero_p:
+        return None
+    row = _choose_hetero(fragments, evidence, params)
+    is_borderline = evidence.p_clear >= params.hetero_p and row in (NEGATIVE_CLUSTER, NEGATIVE_SHARE)
+    return BORDERLINE_STAIN if is_borderline else row
 
 
 def _choose_hetero(fragments: Sequence[FragmentScore], evidence: Evidence, params: VerdictParams) -> LabelRow:

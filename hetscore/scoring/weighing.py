@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hetscore.domain import Evidence, FragmentRole, FragmentScore, SlideResult
+from hetscore.domain import Detectable, Evidence, FragmentRole, FragmentScore, SlideResult
 from hetscore.scoring.case import CaseParams
 from hetscore.scoring.deconvolution import PRIOR_HOMO, FragmentNegatives, estimate_negatives, icc_of
 from hetscore.scoring.error_domain import compare_domain, describe_slide
@@ -57,6 +57,8 @@ class Weigher:
     looks: Sequence[Mapping[str, float]] = ()
     """Of the slides."""
     null: NullCases | None = None
+    detectable: tuple[Detectable, ...] = ()
+    """The clones that would be found among the cells of the first reading."""
 
     def weigh(self, nests: Sequence[Nest]) -> Evidence | None:
         """Weigh one reading of the case: its voting fragments; None where the errors are not known."""
@@ -66,10 +68,10 @@ class Weigher:
         if self.null is None:
             self.null = simulate_null(nests, self.model, self.params.evidence, n_threads=self.n_threads)
         evidence = _add_doubts(judge(self.null, nests), self.model, self.looks)
-        if not is_first:
-            return evidence
-        detectable = find_detectable(self.null, self.params.verdict.hetero_p, n_threads=self.n_threads)
-        return replace(_add_shares(evidence, nests, self.model), detectable=detectable)
+        if is_first:
+            self.detectable = find_detectable(self.null, self.params.verdict.hetero_p, n_threads=self.n_threads)
+            evidence = _add_shares(evidence, nests, self.model)
+        return replace(evidence, detectable=self.detectable)
 
 
 def _add_doubts(evidence: Evidence, model: ErrorModel, looks: Sequence[Mapping[str, float]]) -> Evidence:

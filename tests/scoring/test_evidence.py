@@ -83,6 +83,17 @@ class TestJudge:
         assert found.p_clear > 0.01
         assert judge(null, [clone, *NESTS[1:]]).p_clear == found.p_case
 
+    @pytest.mark.parametrize("every", [1, 2, 3, 7])
+    def test_fewer_cells_are_never_stronger(self, null: NullCases, every: int) -> None:
+        """Though the densest place can stand out more once the cells around it no longer count."""
+        clone = with_clone(NESTS[0], 20)
+        negative = clone.is_negative.copy()
+        negative[::9] = True
+        is_clear = negative & clone.is_negative
+        is_clear[::every] = negative[::every]
+        found = judge(null, [replace(clone, is_negative=negative, is_clear=is_clear), *NESTS[1:]])
+        assert found.p_clear >= found.p_case
+
     def test_a_negative_fragment_is_found(self, null: NullCases) -> None:
         """By its share, though the scan within fragments does not see it."""
         negative = replace(NESTS[0], is_negative=np.ones(len(NESTS[0]), np.bool_))

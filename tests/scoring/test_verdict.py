@@ -22,7 +22,7 @@ from hetscore.domain import (
 from hetscore.geometry import Box
 from hetscore.scoring.decisive import list_open, rank_decisive
 from hetscore.scoring.review import read_answers, settle
-from hetscore.scoring.verdict import HIDDEN_TISSUE, REVIEWABLE, decide_verdict
+from hetscore.scoring.verdict import HIDDEN_TISSUE, REVIEWABLE, WEAK_EVIDENCE, decide_verdict, forbid_homo
 from tests.scoring.builders import HOMO, NEGATIVE, NO_TUMOR, UNSCORED, make_evidence, make_score, weigh_by_size
 
 POSITIVE = Her2Status.POSITIVE
@@ -115,6 +115,8 @@ class TestEvidence:
             ([HOMO, FOUR], make_evidence(0.03), CaseLabel.INDETERMINATE, "p-between"),
             ([HOMO, FOUR], make_evidence(p_scan=0.001), CaseLabel.HETERO, "negative-cluster"),
             ([HOMO, FIVE], make_evidence(0.001, p_clear=0.2), CaseLabel.INDETERMINATE, "borderline-stain"),
+            ([HOMO, FOUR], make_evidence(p_fraction=0.001, p_clear=0.2), CaseLabel.INDETERMINATE, "borderline-stain"),
+            ([HOMO, NEGATIVE], make_evidence(0.001, 1.0, 0.001, p_clear=0.2), CaseLabel.HETERO, "negative-fragment"),
             ([HOMO], make_evidence(detectable=(Detectable(0.95, 80),)), CaseLabel.HOMO, "no-negative-cluster"),
             ([HOMO], make_evidence(detectable=(Detectable(0.95, 113),)), CaseLabel.INDETERMINATE, "weak-evidence"),
             ([HOMO], make_evidence(detectable=(Detectable(0.95, None),)), CaseLabel.INDETERMINATE, "weak-evidence"),
@@ -139,6 +141,18 @@ class TestEvidence:
         """Hetero below 0.01, homo from 0.10 on and without a cluster of five, else indeterminate; none by guess."""
         decided, decision = decide_verdict(POSITIVE, fragments, evidence)
         assert (decided, decision.rule) == (label, rule)
+
+    def test_unread_tiles_weigh_more_than_borderline_stain(self) -> None:
+        """What is not hetero beyond doubt may hide behind them."""
+        evidence = make_evidence(0.001, p_clear=0.2)
+        label, decision = decide_verdict(POSITIVE, [HOMO, FIVE], evidence, n_failed_tiles=1)
+        assert (label, decision.rule) == (CaseLabel.NOT_ASSESSABLE, "failed-tiles")
+
+    def test_a_reviewer_does_not_clear_what_could_not_be_seen(self) -> None:
+        """Where a large clone could hide among the errors, the places shown are not all there is."""
+        evidence = make_evidence(0.9, detectable=(Detectable(0.95, None),))
+        assert forbid_homo([HOMO, FIVE], 0, evidence, is_hidden=False, is_control_doubtful=False) is WEAK_EVIDENCE
+        assert forbid_homo([HOMO, FIVE], 0, make_evidence(), is_hidden=False, is_control_doubtful=False) is None
 
     @pytest.mark.parametrize(("p_tumor", "label"), [(0.9, CaseLabel.HETERO), (0.6, CaseLabel.INDETERMINATE)])
     def test_a_cluster_must_be_tumor(self, p_tumor: float, label: CaseLabel) -> None:

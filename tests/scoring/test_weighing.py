@@ -38,7 +38,7 @@ def test_without_errors_there_is_no_evidence() -> None:
 
 
 def test_everything_is_told_of_the_case_itself() -> None:
-    """P-values, clones, shares and probabilities; of a variant the tests alone."""
+    """P-values, clones, shares and probabilities; of a variant the tests, and the clones, which say what forbids homo."""
     weigher = _weigher()
     found = weigher.weigh(NESTS)
     variant = weigher.weigh([with_clone(NESTS[0], 40), NESTS[1]])
@@ -53,7 +53,7 @@ def test_everything_is_told_of_the_case_itself() -> None:
     assert found.probability_homo is not None
     assert found.probability_homo_even is not None
     assert found.probability_homo_even > found.probability_homo > 0.39
-    assert (variant.detectable, variant.probability_homo) == ((), None)
+    assert (variant.detectable, variant.probability_homo) == (found.detectable, None)
     assert found.is_site
 
 
