@@ -311,10 +311,11 @@ def find_measuring(settings: Settings, model: Model) -> dict[str, dict[str, Sett
         By table: the resolution of the tiles, how cells are found and how their membranes are measured. Other settings
         choose which cells are looked at or what is made of them. The device is left out, and so is what runs a network,
         but for 8 bits: all others agree within the bound that is tested, and controls may be measured on another
-        machine than the cases.
+        machine than the cases; and so is the glass that is read beyond the tissue.
     """
     plain = settings.as_dict()
-    same = {"device"} if plain[model.kind].get("runtime") == "openvino-int8" else {"device", "runtime"}
+    same = {"device", "glass_um"}
+    same |= set() if plain[model.kind].get("runtime") == "openvino-int8" else {"runtime"}
     segmenter = {name: value for name, value in plain[model.kind].items() if name not in same}
     return {"tiling": {"mpp": plain["tiling"]["mpp"]}, model.kind: segmenter, "membrane": plain["membrane"]}
 

@@ -1,8 +1,8 @@
 """Fragments -> Tiles: what to read, and which tile owns which place.
 
 Cores never overlap and are cut to fit the tissue: what is read beside it, and read twice, costs as much time as what is
-wanted. Boxes add the margin that the segmenter needs to see every owned cell as if the slide were one tile; beyond the
-last tissue there is only glass to see, and little of it is read.
+wanted. Boxes add the margin that the segmenter needs to see every owned cell as if the slide were one tile; of empty
+glass as much as it asks for.
 """
 
 from __future__ import annotations
@@ -42,11 +42,6 @@ ALIGN_PX = 128
 whatever the tile: averaging joins up to 4 for a label pixel, and a network of five levels 32 of these."""
 
 
-GLASS_UM = 32.0
-"""Least glass read beyond the last tissue of a box, a step of the alignment at 0.25 um/px. Of the 55,274 cells of four
-cores and four drawn slides one is lost, and none changes its side or its class, against 96 um of glass."""
-
-
 MAX_CORE_PX = 8192
 """Largest core: memory goes with its area, and a mistyped size must not fill it."""
 
@@ -56,7 +51,15 @@ def find_downsample(mpp: float, params: TilingParams) -> int:
     return max(1, round(params.mpp / mpp))
 
 
-def plan_tiles(fragments: Fragments, mpp: float, margin_um: float, params: TilingParams) -> tuple[Tile, ...]:
+def plan_tiles(
+    fragments: Fragments,
+    mpp: float,
+    margin_um: float,
+    params: TilingParams,
+    *,
+    glass_um: float | None = None,
+    beside: NDArray[np.bool_] | None = None,
+) -> tuple[Tile, ...]:
     """Plan the tiles that cover the fragments.
 
     Parameters
@@ -69,6 +72,10 @@ def plan_tiles(fragments: Fragments, mpp: float, margin_um: float, params: Tilin
         Margin the segmenter asks for.
     params : TilingParams
         How the slide is cut.
+    glass_um : float, optional
+        As much of the margin as is needed where it is empty glass; by default all of it.
+    beside : (h, w) bool, optional
+        What else is no empty glass, at the fragments' scale: tissue that is not to be covered, dirt, ink.
 
     Returns
     -------
@@ -78,7 +85,10 @@ def plan_tiles(fragments: Fragments, mpp: float, margin_um: float, params: Tilin
     downsample = find_downsample(mpp, params)
     unit = ALIGN_PX * downsample
     margin = ceil(margin_um / (mpp * unit))
-    plan = _Plan(_mark_tissue(fragments, unit), margin, ceil(GLASS_UM / (mpp * unit)), params.core_px // ALIGN_PX)
+    glass = margin if glass_um is None else ceil(glass_um / (mpp * unit))
+    tissue = _mark(fragments.labels > 0, fragments.downsample, unit)
+    seen = tissue if beside is None else tissue | _mark(beside, fragments.downsample, unit)
+    plan = _Plan(tissue, seen, margin, glass, params.core_px // ALIGN_PX)
     cores = sorted(_cut(plan.whole, plan), key=_row)
     return tuple(
         Tile(i, _scaled(_add_margin(core, plan), unit), _scaled(core, unit), downsample, mpp * downsample)
@@ -91,9 +101,12 @@ class _Plan:
     """What is to be cut and how; lengths in steps of the alignment."""
 
     tissue: Grid
+    """What cores must cover."""
+    seen: Grid
+    """What is no empty glass."""
     margin: int
     glass: int
-    """What is read beyond the last tissue, if the margin is wider."""
+    """Glass that is read beyond the last that is none, if the margin is wider."""
     size: int
     """Largest side of a core."""
 
@@ -103,9 +116,9 @@ class _Plan:
 
 
 def _add_margin(core: Box, plan: _Plan) -> Box:
-    """Grow a core that holds tissue by the margin, but on no side far beyond the last tissue."""
+    """Grow a core that holds tissue by the margin, but on no side far into empty glass."""
     box = core.grown(plan.margin)
-    seen = _trim(box.clipped(plan.whole), plan.tissue)
+    seen = _trim(box.clipped(plan.whole), plan.seen)
     return box if seen is None else box.clipped(seen.grown(plan.glass))
 
 
@@ -117,10 +130,10 @@ def _scaled(box: Box, unit: int) -> Box:
     return Box(box.x * unit, box.y * unit, box.width * unit, box.height * unit)
 
 
-def _mark_tissue(fragments: Fragments, unit: int) -> Grid:
-    """Mark the squares of `unit` level-0 pixels that a thumbnail pixel of a fragment reaches into."""
-    rows, columns = (_reach(n, fragments.downsample, unit) for n in fragments.labels.shape)
-    by_row = np.stack([(fragments.labels[step] > 0).any(axis=0) for step in rows])
+def _mark(mask: NDArray[np.bool_], downsample: int, unit: int) -> Grid:
+    """Mark the squares of `unit` level-0 pixels that a pixel of a mask of the thumbnail reaches into."""
+    rows, columns = (_reach(n, downsample, unit) for n in mask.shape)
+    by_row = np.stack([mask[step].any(axis=0) for step in rows])
     grid: Grid = np.stack([by_row[:, step].any(axis=1) for step in columns], axis=1)
     return grid
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hetscore.domain import Fragments, Tile
 from hetscore.geometry import Box
-from hetscore.tiling import ALIGN_PX, GLASS_UM, TilingParams, find_downsample, plan_tiles
+from hetscore.tiling import ALIGN_PX, TilingParams, find_downsample, plan_tiles
 
 Labels = NDArray[np.int32]
 
@@ -24,6 +24,7 @@ labels_of_fragments = arrays(
 shrinks = st.sampled_from([16, 20, 33])
 """Level-0 pixels per thumbnail pixel; not all divide a tile."""
 core_sizes = st.sampled_from([128, 256, 384])
+GLASS_UM = 32.0
 mpps = st.sampled_from([0.12, 0.25, 0.5])
 """Scanned finer than tiles are read, as fine, and coarser."""
 
@@ -33,7 +34,9 @@ def _fragments(labels: Labels, downsample: int = 16, mpp: float = 0.25) -> Fragm
 
 
 def _plan(labels: Labels, downsample: int, mpp: float, core_px: int, margin_um: float = 10.0) -> tuple[Tile, ...]:
-    return plan_tiles(_fragments(labels, downsample, mpp), mpp, margin_um, TilingParams(core_px=core_px))
+    return plan_tiles(
+        _fragments(labels, downsample, mpp), mpp, margin_um, TilingParams(core_px=core_px), glass_um=GLASS_UM
+    )
 
 
 def _owners(tiles: tuple[Tile, ...], labels: Labels, downsample: int) -> NDArray[np.int64]:
@@ -75,6 +78,21 @@ class TestPlanTiles:
         assert [tile.core for tile in tiles] == [Box(0, 0, 512, 128), Box(512, 0, 512, 128)]
         assert [tile.box for tile in tiles] == [Box(-128, -128, 1024, 384), Box(128, -128, 1024, 384)]
 
+    def test_what_lies_beside_is_seen(self) -> None:
+        """Tissue that is not to be covered is no empty glass: the margin is read as far as it reaches."""
+        labels = np.zeros((8, 64), np.int32)
+        labels[:, :8] = 1
+        fragments, beside = _fragments(labels), np.zeros((8, 64), bool)
+        beside[:, 8:40] = True
+        params = TilingParams(core_px=512)
+        alone, shown, whole = (
+            plan_tiles(fragments, 0.25, 96.0, params, glass_um=glass, beside=mask)[0].box
+            for glass, mask in ((GLASS_UM, None), (GLASS_UM, beside), (None, None))
+        )
+        assert alone == Box(-128, -128, 384, 384)
+        assert shown == Box(-128, -128, 640, 384)
+        assert whole == Box(-384, -384, 896, 896)
+
     def test_tiles_are_numbered_as_one_reads(self) -> None:
         """Four corners of a slide, two tiles across and two down."""
         labels = np.zeros((32, 32), np.int32)
@@ -113,13 +131,14 @@ class TestLaws:
     ) -> None:
         """At least the margin asked for, as far as there is tissue and some glass beyond it, and never a step more."""
         step = ALIGN_PX * find_downsample(mpp, TilingParams())
-        y, x = np.nonzero(_enlarge(labels, downsample))
+        y, x = (place.astype(np.float64) for place in np.nonzero(_enlarge(labels, downsample)))
         for tile in _plan(labels, downsample, mpp, core_px, margin_um):
             asked, most = (tile.core.grown(round(um / mpp)) for um in (margin_um, margin_um + step * mpp))
             assert tile.box == tile.box.clipped(most)
             seen = asked.contains(x, y)
             glass = round(min(margin_um, GLASS_UM) / mpp)
-            wanted = Box(x[seen].min(), y[seen].min(), np.ptp(x[seen]) + 1, np.ptp(y[seen]) + 1).grown(glass)
+            left, top, right, bottom = (int(v) for v in (x[seen].min(), y[seen].min(), x[seen].max(), y[seen].max()))
+            wanted = Box(left, top, right - left + 1, bottom - top + 1).grown(glass)
             assert wanted.clipped(asked) == wanted.clipped(asked).clipped(tile.box)
 
     @given(labels_of_fragments, shrinks, mpps, core_sizes)

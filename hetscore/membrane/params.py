@@ -56,6 +56,12 @@ class MembraneParams:
     min_width_rays: int = 3
     """Fewer rays have no median to speak of; of three, one may be wrong."""
 
+    @property
+    def seen_um(self) -> float:
+        """How far from the center of a nucleus its rays see."""
+        beyond_um = max(1.5 * self.side_um, self.max_width_um + 3 * self.step_um, self.side_um / 2 + self.lumen_um[1])
+        return self.reach_um + self.outside_um + beyond_um
+
     def __post_init__(self) -> None:
         """Refuse lengths that do not go together."""
         if not 6 <= self.n_rays <= MAX_RAYS or self.n_rays % RAYS_A_CORNER or self.n_rays % 2:
@@ -67,12 +73,10 @@ class MembraneParams:
             raise ValueError(f"band {self.band}; expected two shares from 0 to 1, a ray or more apart")
         if not 0 <= self.lumen_um[0] <= self.lumen_um[1]:
             raise ValueError(f"lumen_um {self.lumen_um}; expected two lengths, the nearer first")
-        beyond_um = max(1.5 * self.side_um, self.max_width_um + 3 * self.step_um, self.side_um / 2 + self.lumen_um[1])
-        seen_um = self.reach_um + self.outside_um + beyond_um
-        if seen_um > MAX_SEEN_UM:
+        if self.seen_um > MAX_SEEN_UM:
             raise ValueError(
-                f"rays see {seen_um:g} um (reach_um, outside_um, and 1.5 side_um, max_width_um or lumen_um); expected "
-                f"at most {MAX_SEEN_UM:g}, what tiles are read with"
+                f"rays see {self.seen_um:g} um (reach_um, outside_um, and 1.5 side_um, max_width_um or lumen_um); "
+                f"expected at most {MAX_SEEN_UM:g}, what tiles are read with"
             )
 
 

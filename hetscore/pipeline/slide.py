@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 
+import numpy as np
+
 from hetscore.annotations import check_place, read_annotations
 from hetscore.config import Settings
 from hetscore.domain import (
@@ -25,6 +27,7 @@ from hetscore.domain import (
     Thumbnail,
     Tile,
     TileImage,
+    TissueMask,
     empty_cells,
 )
 from hetscore.domain.cells import CellParts
@@ -92,12 +95,13 @@ def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool:
     tissue = find_tissue(thumbnail, white, {}, settings.tissue)
     artefacts = find_artefacts(thumbnail, tissue, stain, slide.read, settings.quality)
     tissue = exclude(tissue, artefacts, settings.quality)
+    kept = thumbnail if len(slide.info.levels) == 1 else None  # without a coarse level it takes long to read again
     del thumbnail, artefacts  # large, and not needed while the tiles are read
     release_memory()
     fragments = find_fragments(tissue, slide.info.path.name, settings.fragments)
     to_read = correct_found(fragments, tissue, annotations, settings).fragments
     estimate = pool.submit(_estimate_stain, slide, fragments, stain, settings)
-    tiles = _plan_tiles(slide, to_read, run)
+    tiles = plan_slide_tiles(slide, to_read, tissue, run)
     maps = put_away((tissue, fragments, to_read))
     del tissue, fragments, to_read
     found, failed = _analyze_tiles(slide, tiles, stain, run, pool)
@@ -126,7 +130,7 @@ def _survey_slide(slide: Slide, annotations: Annotations | None, run: Run, pool:
         fragments=fragments.items,
         cells=cells,
         coverage=_NOTHING,
-        thumbnail=slide.thumbnail(settings.tissue.mpp),
+        thumbnail=kept or slide.thumbnail(settings.tissue.mpp),
         dropped=fragments.dropped,
         failed_tiles=(),
         flags=survey.flags,
@@ -171,10 +175,14 @@ def _slide_flags(fragments: Fragments, doubts: Mapping[str, bool]) -> tuple[str,
     return tuple(name for name, is_set in seen.items() if is_set)
 
 
-def _plan_tiles(slide: Slide, fragments: Fragments, run: Run) -> tuple[Tile, ...]:
+def plan_slide_tiles(slide: Slide, fragments: Fragments, tissue: TissueMask, run: Run) -> tuple[Tile, ...]:
+    """Plan the tiles of a slide, as far as its segmenter and the rays of the membrane have to see."""
     tiling, mpp = run.settings.tiling, slide.require_mpp()
-    margin_um = max(run.segmenter.margin_um(mpp * find_downsample(mpp, tiling)), MAX_SEEN_UM)
-    return plan_tiles(fragments, mpp, margin_um, tiling)
+    tile_mpp = mpp * find_downsample(mpp, tiling)
+    margin_um = max(run.segmenter.margin_um(tile_mpp), MAX_SEEN_UM)
+    glass_um = max(run.segmenter.glass_um(tile_mpp), run.settings.membrane.seen_um)
+    beside = np.logical_or.reduce([tissue.mask, *tissue.excluded.values()])
+    return plan_tiles(fragments, mpp, margin_um, tiling, glass_um=glass_um, beside=beside)
 
 
 _TILES_PER_RELEASE = 4

@@ -33,6 +33,9 @@ class Segmenter(Protocol):
     def margin_um(self, tile_mpp: float, /) -> float:
         """How far beyond its core a tile must be read so that every owned cell comes out as on a whole slide."""
 
+    def glass_um(self, tile_mpp: float, /) -> float:
+        """How much of the margin must be read where it is empty glass; at most all of it."""
+
     def segment(self, image: TileImage, stain: Stain) -> TileLabels:
         """Find the nuclei and cells of a tile, with a tumor probability each."""
 

@@ -74,6 +74,11 @@ class NetworkSegmenter:
         enough = self.params.margin_um * max(1.0, maps_mpp / self.params.mpp)  # pixels are what the network sees
         return min(self.config.reach_px * maps_mpp + self.params.reach_um, enough)
 
+    def glass_um(self, tile_mpp: float, /) -> float:
+        """How much of the margin must be read where it is empty glass, see `NetworkParams.glass_um`."""
+        maps_mpp = tile_mpp * find_shrink(tile_mpp, self.params.mpp)
+        return min(self.params.glass_um * max(1.0, maps_mpp / self.params.mpp), self.margin_um(tile_mpp))
+
     def segment(self, image: TileImage, stain: Stain) -> TileLabels:
         """Find the nuclei and cells of a tile.
 

@@ -146,6 +146,10 @@ class TorchscriptSegmenter:
         stretch = tile_mpp * find_shrink(tile_mpp, self.interface.mpp) / self.interface.mpp
         return self.interface.margin_um * stretch + 3 * self.params.cell_reach_um
 
+    def glass_um(self, tile_mpp: float, /) -> float:
+        """How much of the margin must be read where it is empty glass: all of it, as nothing is known of the model."""
+        return self.margin_um(tile_mpp)
+
     def segment(self, image: TileImage, stain: Stain) -> TileLabels:
         """Find the nuclei and cells of a tile.
 

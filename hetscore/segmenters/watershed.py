@@ -141,6 +141,10 @@ class Watershed:
         rivals = 3 * p.nucleus_reach_um + 2 * p.min_distance_um  # a neighbor's nucleus, cut by its own neighbor's
         return max(p.neighbor_um, p.cell_reach_um) + p.nucleus_reach_um + rivals + smoothing
 
+    def glass_um(self, tile_mpp: float, /) -> float:
+        """How much of the margin must be read where it is empty glass: all, so that cells are exactly the same."""
+        return self.margin_um(tile_mpp)
+
     def segment(self, image: TileImage, stain: Stain) -> TileLabels:
         """Find the nuclei and cells of a tile.
 

@@ -13,12 +13,11 @@ from hetscore.config import load_model, load_settings
 from hetscore.domain import Fragments, Tile, TileImage
 from hetscore.fragments import find_fragments
 from hetscore.geometry import Box
-from hetscore.membrane import MAX_SEEN_UM
 from hetscore.pipeline import Run
+from hetscore.pipeline.slide import plan_slide_tiles
 from hetscore.segmenters.network import NetworkSegmenter
 from hetscore.slides import Slide, open_slide
 from hetscore.stain import Stain, find_white
-from hetscore.tiling import plan_tiles
 from hetscore.tissue import find_tissue
 
 NETWORK = "gastric-her2"
@@ -89,12 +88,7 @@ def plan_slide(path: Path, run: Run) -> Iterator[Planned]:
         white = find_white(thumbnail.rgb)
         tissue = find_tissue(thumbnail, white, {}, settings.tissue)
         fragments = find_fragments(tissue, path.name, settings.fragments)
-        tiles = plan_tiles(fragments, slide.require_mpp(), _margin_um(slide, run), settings.tiling)
-        yield Planned(slide, tiles, run.make_stain(white), fragments)
-
-
-def _margin_um(slide: Slide, run: Run) -> float:
-    return max(run.segmenter.margin_um(slide.require_mpp()), MAX_SEEN_UM)
+        yield Planned(slide, plan_slide_tiles(slide, fragments, tissue, run), run.make_stain(white), fragments)
 
 
 def fullest(tiles: Sequence[Tile], fragments: Fragments) -> Tile:

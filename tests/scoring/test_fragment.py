@@ -251,18 +251,10 @@ class TestFindNest:
     """The cells that are tested."""
 
     def test_clearly_negative_cells(self) -> None:
-        """A negative cell is clear if 2+ and 3+ together had a chance of a tenth or less, or if a guideline counts it as
-        1+ though its stain is 2+, as the last but one here; no other cell ever is."""
+        """Such are negative with a chance of 0.9, or by a guideline's rule though stained as 2+: the last but one."""
         cells = draw_cells("0 1 1 2 1 ?")
-        chances = (
-            [1, 0, 0, 0],
-            [0, 0.95, 0.04, 0.01],
-            [0, 0.8, 0.2, 0],
-            [0, 0.3, 0.7, 0],
-            [0, 0.1, 0.9, 0],
-            [0, 0, 0, 0],
-        )
-        p_class = np.array(chances)
+        faint, moderate = [[0, 0.95, 0.04, 0.01], [0, 0.8, 0.2, 0]], [[0, 0.3, 0.7, 0], [0, 0.1, 0.9, 0]]
+        p_class = np.array([[1, 0, 0, 0], *faint, *moderate, [0, 0, 0, 0]])
         nest = find_nest(make_fragment(), replace(cells, p_class=p_class.astype(np.float32)), MPP, "3+", ANY_SIZE)
         assert nest.is_negative.tolist() == [True, True, True, False, True]
         assert nest.is_clear is not None

@@ -117,8 +117,8 @@ class TestEvidence:
             ([HOMO, FIVE], make_evidence(0.001, p_clear=0.2), CaseLabel.INDETERMINATE, "borderline-stain"),
             ([HOMO, FOUR], make_evidence(p_fraction=0.001, p_clear=0.2), CaseLabel.INDETERMINATE, "borderline-stain"),
             ([HOMO, NEGATIVE], make_evidence(0.001, 1.0, 0.001, p_clear=0.2), CaseLabel.HETERO, "negative-fragment"),
-            ([HOMO], make_evidence(detectable=(Detectable(0.95, 80),)), CaseLabel.HOMO, "no-negative-cluster"),
-            ([HOMO], make_evidence(detectable=(Detectable(0.95, 113),)), CaseLabel.INDETERMINATE, "weak-evidence"),
+            ([HOMO], make_evidence(detectable=(Detectable(0.95, 113),)), CaseLabel.HOMO, "no-negative-cluster"),
+            ([HOMO], make_evidence(detectable=(Detectable(0.95, 160),)), CaseLabel.INDETERMINATE, "weak-evidence"),
             ([HOMO], make_evidence(detectable=(Detectable(0.95, None),)), CaseLabel.INDETERMINATE, "weak-evidence"),
             (
                 [HOMO, FIVE],

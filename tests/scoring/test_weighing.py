@@ -38,7 +38,7 @@ def test_without_errors_there_is_no_evidence() -> None:
 
 
 def test_everything_is_told_of_the_case_itself() -> None:
-    """P-values, clones, shares and probabilities; of a variant the tests, and the clones, which say what forbids homo."""
+    """P-values, clones, shares and probabilities; of a variant the tests, and the clones, which can forbid homo."""
     weigher = _weigher()
     found = weigher.weigh(NESTS)
     variant = weigher.weigh([with_clone(NESTS[0], 40), NESTS[1]])
