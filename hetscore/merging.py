@@ -15,13 +15,27 @@ from hetscore.domain import Cells, Fragments
 from hetscore.domain.cells import CellParts
 
 
-def merge_cells(parts: Iterable[Cells], fragments: Fragments) -> Cells:
-    """Join the cells of all tiles and give each to its fragment.
+def gather_cells(parts: Iterable[Cells]) -> CellParts:
+    """Gather the cells of all tiles, to be merged when the last one is in.
 
     Parameters
     ----------
     parts : iterable of Cells
         In any order. From an iterator they are taken one by one and none is kept, see `CellParts`.
+    """
+    gathered = CellParts()
+    for part in parts:
+        gathered.add(part)
+    return gathered
+
+
+def merge_gathered(gathered: CellParts, fragments: Fragments) -> Cells:
+    """Join the cells of all tiles and give each to its fragment.
+
+    Parameters
+    ----------
+    gathered : CellParts
+        From `gather_cells`; afterwards nothing is left of the cells there.
     fragments : Fragments
         The map from place to fragment.
 
@@ -31,19 +45,6 @@ def merge_cells(parts: Iterable[Cells], fragments: Fragments) -> Cells:
         Sorted by fragment, then y, then x: the same whatever the tiles. What lies outside every fragment (on glass, in
         a gap, on excluded area) is left out: it is not part of the tissue to be judged.
     """
-    return merge_gathered(gather_cells(parts), fragments)
-
-
-def gather_cells(parts: Iterable[Cells]) -> CellParts:
-    """Gather the cells of all tiles, to be merged when the last one is in."""
-    gathered = CellParts()
-    for part in parts:
-        gathered.add(part)
-    return gathered
-
-
-def merge_gathered(gathered: CellParts, fragments: Fragments) -> Cells:
-    """Merge cells that were gathered before, as `merge_cells` does; afterwards nothing is left of them there."""
     x, y = gathered.column("x"), gathered.column("y")
     fragment = find_fragment(x, y, fragments)
     order = np.lexsort((x, y, fragment))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 import weakref
 from io import BytesIO
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from hetscore.domain import (
     CELL_COLUMNS,
@@ -141,6 +143,63 @@ class TestCellParts:
 
         with pytest.raises(UsageError, match=r"No space left on device.*TMPDIR"):
             CellParts()
+
+    def test_no_room_for_what_was_held_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The disk is full when a column is read: what waited in memory is written at the first step elsewhere."""
+        parts = CellParts()
+        parts.add(_ragged([3]))
+
+        def fail(*_: int) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(parts._file, "seek", fail)
+        with pytest.raises(UsageError, match=r"No space left on device.*TMPDIR"):
+            parts.column("x")
+
+    def test_no_folder_for_the_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No temporary folder can be written: the one that was asked for is named, without looking for it again."""
+
+        def fail() -> str:
+            raise OSError(errno.ENOENT, "No usable temporary directory found")
+
+        monkeypatch.setattr("hetscore.domain.cells.SPOOL_BYTES", 1)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        monkeypatch.setattr(tempfile, "gettempdir", fail)
+        monkeypatch.setenv("TMPDIR", "/scratch")
+
+        parts = CellParts()
+        with pytest.raises(UsageError, match=r"^/scratch: .*No usable temporary directory.*TMPDIR"):
+            parts.add(_ragged([3]))
+
+    def test_a_file_cut_short_is_told(self) -> None:
+        """What is missing is not read as whatever memory held."""
+        parts = CellParts()
+        parts.add(_ragged([3, 4]))
+        parts._file.truncate(8)
+        with pytest.raises(UsageError, match="the file is shorter than what was written"):
+            parts.column("x")
+
+    def test_other_widths_of_number_are_converted(self) -> None:
+        """A part with x in single and areas in double precision comes back as `Cells` names them."""
+        part = _ragged([3, 4])
+        wide = part.with_columns(
+            x=part.x.astype(np.float32),
+            nucleus_area_um2=part.nucleus_area_um2.astype(np.float64),
+            membrane_class=part.membrane_class.astype(np.int64),
+        )
+        _assert_same(join_cells([wide, part]), join_cells([part, part]))
+
+    @pytest.mark.parametrize(
+        ("column", "values", "told"),
+        [
+            ("membrane_class", np.array([0.5, 1]), r"membrane_class: float64 in rows of shape \(\); expected int8"),
+            ("p_class", np.zeros((2, 3), np.float32), r"p_class: float32 in rows of shape \(3,\); .* shape \(4,\)"),
+        ],
+    )
+    def test_other_kinds_are_refused(self, column: str, values: NDArray[Any], told: str) -> None:
+        """Fractions in a column of classes, and three probabilities where there are four."""
+        with pytest.raises(ValueError, match=told):
+            CellParts().add(_ragged([3, 4]).with_columns(**{column: values}))
 
 
 class TestBetween:

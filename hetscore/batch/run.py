@@ -24,6 +24,7 @@ from hetscore.report import EXPORTERS, write_case
 from hetscore.report.case_json import case_document
 from hetscore.report.tables import CaseRow, Failure, case_row, write_cases_csv, write_failures_csv
 from hetscore.scoring.guidelines import GUIDELINES, Guideline
+from hetscore.segmenters import Segmenter
 from hetscore.slides.resolution import check_given_mpp
 
 LOG_FILE = "run.log"
@@ -255,7 +256,7 @@ def _write_state(
         "hetscore_version": __version__,
         "started": started.isoformat(timespec="seconds"),
         "updated": datetime.now(UTC).isoformat(timespec="seconds"),
-        "device": "cpu",
+        "device": _find_device(run),
         "workers": run.workers,
         "model": {"name": run.model.name, "sha256": run.model.sha256, "calibration": run.calibration_id},
         "intensity": _describe_intensity(run),
@@ -266,6 +267,12 @@ def _write_state(
         "failures": [vars(failure) for failure in outcome.failures],
     }
     (out / RUN_FILE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _find_device(run: Run) -> str | None:
+    """Name what finds the cells of this run; None before the first case, and where stored cells are scored again."""
+    segmenter: Segmenter | None = vars(run).get("segmenter")  # made by whoever needs it first, never only to be asked
+    return None if segmenter is None else segmenter.device
 
 
 def _describe_intensity(run: Run) -> dict[str, Any] | None:

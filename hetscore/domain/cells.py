@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import errno
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from os import SEEK_END
-from tempfile import SpooledTemporaryFile, gettempdir
+from tempfile import SpooledTemporaryFile
 from typing import Any, Self
 
 import numpy as np
@@ -42,7 +45,7 @@ class MembranePattern(IntEnum):
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells as columns, all of length n, in level-0 pixels. `measure_cells` makes it, `merge_cells` joins it."""
+    """Cells as columns, all of length n, in level-0 pixels. `measure_cells` makes it, `merge_gathered` joins it."""
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -144,41 +147,58 @@ class CellParts:
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - it lives as long as the parts do
-        self._n_cells = 0
         self._places: dict[str, list[tuple[int, int]]] = {}
         self._empty: dict[str, NDArray[Any]] = {}
         self.add(empty_cells())  # so that the types are known without any part
 
+    def __del__(self) -> None:
+        with suppress(OSError):  # where parts are let go unjoined, nobody misses what could not be written
+            self._file.close()
+
     def add(self, part: Cells) -> None:
-        """Take the columns of a part.
+        """Take the columns of a part, as the types that `Cells` names.
 
         Raises
         ------
         UsageError
             If there is no room for the temporary file.
+        ValueError
+            If a column holds another kind of numbers, or rows of another length.
         """
         columns = {name: getattr(part, name) for name in (*CELL_COLUMNS, "outline_xy")}
         columns["lengths"] = np.diff(part.outline_start)
-        try:
+        with _temporary_file():
             for name, column in columns.items():
-                self._empty.setdefault(name, column[:0])
-                self._places.setdefault(name, []).append((self._file.seek(0, SEEK_END), len(column)))
-                self._file.write(column.tobytes())
-        except OSError as error:
-            seen = f"the cells of a slide cannot be kept ({error.strerror})"
-            raise UsageError(f"{gettempdir()}: {seen}; expected room. Make some, or name another in TMPDIR.") from None
+                empty = self._empty.setdefault(name, column[:0])
+                _check_kind(name, column, empty)
+                start = self._file.seek(0, os.SEEK_END)  # which also writes what was held back until now
+                self._file.write(column.astype(empty.dtype, copy=False).tobytes())
+                self._places.setdefault(name, []).append((start, len(column)))
 
     def column(self, name: str) -> NDArray[Any]:
-        """Join one column, in the order in which the parts were added."""
+        """Join one column, in the order in which the parts were added.
+
+        Raises
+        ------
+        UsageError
+            If there is no room for the temporary file, or it does not hold what was written.
+        """
         places, empty = self._places[name], self._empty[name]
         joined = np.empty((sum(n for _, n in places), *empty.shape[1:]), empty.dtype)
         first = 0
-        for start, n in places:
-            if n:
-                self._file.seek(start)
-                self._file.readinto(joined[first : first + n].data.cast("B"))
-            first += n
+        with _temporary_file():
+            for start, n in places:
+                self._read(start, joined[first : first + n])
+                first += n
         return joined
+
+    def _read(self, start: int, rows: NDArray[Any]) -> None:
+        """Read what was written from a place on into rows of a column."""
+        if not rows.size:
+            return
+        self._file.seek(start)
+        if self._file.readinto(rows.data.cast("B")) != rows.nbytes:
+            raise OSError(errno.EIO, "the file is shorter than what was written")
 
     def join(self, order: NDArray[np.intp] | None = None) -> Cells:
         """Put all cells one after another, or in an order of their rows so numbered; afterwards nothing is left here.
@@ -204,6 +224,26 @@ class CellParts:
         if order is None:
             return {"outline_xy": outline_xy, "outline_start": outline_start}
         return _take_outlines(outline_xy, outline_start, order)
+
+
+def _check_kind(name: str, column: NDArray[Any], meant: NDArray[Any]) -> None:
+    """Check that a column can be kept as it is meant to be: other widths of number are converted, fractions not cut."""
+    is_kind = column.dtype == meant.dtype or np.can_cast(column.dtype, meant.dtype, "same_kind")
+    if not is_kind or column.shape[1:] != meant.shape[1:]:
+        seen, expected = (f"{a.dtype} in rows of shape {a.shape[1:]}" for a in (column, meant))
+        raise ValueError(f"column {name}: {seen}; expected {expected}")
+
+
+@contextmanager
+def _temporary_file() -> Iterator[None]:
+    """Tell what fails of the temporary file, whoever first notices: what is written may wait until the next place."""
+    try:
+        yield
+    except OSError as error:
+        # not asked of `gettempdir`, which tries to write and so fails again
+        folder = tempfile.tempdir or os.environ.get("TMPDIR") or "the temporary folder"
+        seen = f"the cells of a slide cannot be kept ({error.strerror or error})"
+        raise UsageError(f"{folder}: {seen}; expected room. Make some, or name another in TMPDIR.") from None
 
 
 def join_cells(parts: Iterable[Cells], order: NDArray[np.intp] | None = None) -> Cells:

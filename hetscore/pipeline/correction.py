@@ -108,7 +108,7 @@ def _leave_unread(
 
 
 def _give_cells(cells: Cells, fragments: Fragments, annotations: Annotations | None) -> Cells:
-    """Give the cells to their fragments, sorted as `merge_cells` does, and note what a person said of them."""
+    """Give the cells to their fragments, sorted as `merge_gathered` does, and note what a person said of them."""
     fragment = find_fragment(cells.x, cells.y, fragments)
     if not np.array_equal(fragment, cells.fragment):
         order = np.lexsort((cells.x, cells.y, fragment))

@@ -20,7 +20,7 @@ from hetscore.quality.focus import FocusParams, find_blur
 from hetscore.quality.folds import FoldParams, find_folds
 from hetscore.quality.particles import ParticleParams, find_opaque
 from hetscore.quality.reading import Read
-from hetscore.quality.refusals import RefusalParams, dark_share, find_refusals, pink_share
+from hetscore.quality.refusals import RefusalParams, dark_share, find_refusals
 from hetscore.quality.rims import RimParams, find_rims
 from hetscore.quality.shapes import Mask, fill_holes, take_slivers
 from hetscore.stain import Stain
@@ -47,7 +47,6 @@ __all__ = [
     "measure_background",
     "name_background",
     "name_exclusions",
-    "pink_share",
 ]
 
 

@@ -153,8 +153,3 @@ def dark_share(rgb: Rgb, params: RefusalParams) -> float:
     """Share of pixels whose brightest channel is dark."""
     is_dark = (rgb[..., 0] < params.dark_level) & (rgb[..., 1] < params.dark_level) & (rgb[..., 2] < params.dark_level)
     return float(is_dark.mean())
-
-
-def pink_share(rgb: Rgb, white: tuple[float, float, float], params: RefusalParams) -> float:
-    """Share of pink among the stained pixels; 0 where too few are stained to tell."""
-    return _look(rgb, white, params).pink_share(params)

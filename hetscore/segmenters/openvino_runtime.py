@@ -18,11 +18,29 @@ import numpy as np
 from hetscore.segmenters.folding import Convolution, FoldedNetwork, Planes, interleave
 from hetscore.segmenters.quantization import Ranges
 
-# OpenVINO would import its converter of models, and with it a package that can report its use. Nothing is converted
-# here, and a program that reads patients' slides loads no code that calls home; it is not missed.
-sys.modules.setdefault("openvino.tools.ovc", cast(Any, None))
-import openvino as ov  # noqa: E402
-from openvino import opset13 as ops  # noqa: E402
+_CONVERTER = "openvino.tools.ovc"
+
+
+@contextmanager
+def _without_converter() -> Iterator[None]:
+    """Import OpenVINO without its converter of models, which would import a package that can report its use.
+
+    Nothing is converted here, and a program that reads patients' slides loads no code that calls home. Whoever wants
+    the converter may import it by its own name later; where OpenVINO was imported before, nothing is touched.
+    """
+    if {"openvino", _CONVERTER} & sys.modules.keys():
+        yield
+        return
+    sys.modules[_CONVERTER] = cast(Any, None)  # an import of it fails, which OpenVINO allows for
+    try:
+        yield
+    finally:
+        del sys.modules[_CONVERTER]
+
+
+with _without_converter():
+    import openvino as ov
+    from openvino import opset13 as ops
 
 CONFIG = {
     "INFERENCE_NUM_THREADS": 1,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from math import inf
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from hetscore.errors import ModelError
 from hetscore.segmenters.architecture import NetworkConfig
@@ -59,15 +61,23 @@ def read_ranges(path: Path, weights_sha256: str, config: NetworkConfig) -> dict[
     if values.get("weights_sha256") != weights_sha256:
         raise ModelError(f"{path}: measured with other weights; expected those of sha256 {weights_sha256}. {remedy}")
     most, names = values.get("most", {}), picture_names(config)
-    odd = [
-        f"most.{name} is {most.get(name)!r}; expected a positive number" for name in names if not _is_most(most, name)
-    ]
-    odd += [f"most.{n} is no picture of this network; expected {', '.join(names)}" for n in most if n not in names]
-    if odd:
+    if odd := _find_odd(most, names):
         raise ModelError(f"{path}: {odd[0]}. {remedy}")
-    return {name: most[name] for name in names}
+    return {name: float(most[name]) for name in names}
 
 
-def _is_most(most: Mapping[str, object], name: str) -> bool:
-    value = most.get(name)
-    return isinstance(value, float) and 0 < value < inf
+def _find_odd(most: Any, names: list[str]) -> list[str]:  # noqa: ANN401 - whatever stands in the file
+    """Say what is wrong with the table of ranges."""
+    if not isinstance(most, dict):
+        return [f"most is {most!r}; expected a table with a number for each picture"]
+    odd = [f"most.{n} is {most.get(n)!r}; expected a positive number" for n in names if not _is_most(most.get(n))]
+    odd += [f"most.{n} is no picture of this network; expected {', '.join(names)}" for n in most if n not in names]
+    return odd
+
+
+def _is_most(value: object) -> bool:
+    """Whether a value is a largest one: a number, whole or not, that single precision can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    single = np.finfo(np.float32)
+    return float(single.tiny) <= value <= float(single.max)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from ctypes import CDLL
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -49,7 +50,7 @@ def make_runtime(
     network : FoldedNetwork
         To run.
     runtime : str
-        Which library; auto is OpenVINO where it is installed and the device is the CPU, else torch.
+        Which library; auto is OpenVINO where it is installed, can be imported and the device is the CPU, else torch.
     device : str
         Where; auto is a GPU where there is one.
     most : mapping of str to float, optional
@@ -58,26 +59,55 @@ def make_runtime(
     Raises
     ------
     UsageError
-        If the library is not installed, does not run on the device, or the machine has no such device.
+        If the library is not installed, cannot be imported, does not run on the device, or the machine has no such
+        device.
     ValueError
         If 8 bits are asked for without ranges.
     """
     if runtime == "openvino-int8" and most is None:
         raise ValueError("openvino-int8 without the ranges that it needs")
-    if _takes_openvino(runtime, device):
+    if not _takes_openvino(runtime, device):
+        return _make_torch(network, device)
+    try:
         from hetscore.segmenters.openvino_runtime import OpenvinoRuntime  # where it may not be installed
+    except (ImportError, OSError) as error:  # it is, but not whole, or of another system
+        if runtime != "auto":
+            raise UsageError(f"network.runtime {runtime}: {_describe_broken(error)}") from None
+        return _InPlace(_make_torch(network, device))
+    return OpenvinoRuntime(network, most)
 
-        return OpenvinoRuntime(network, most)
+
+def _make_torch(network: FoldedNetwork, device: DeviceName) -> Runtime:
     from hetscore.segmenters.torch_runtime import TorchRuntime  # torch takes a second and a half to import
 
     return TorchRuntime(network, device)
+
+
+@dataclass(frozen=True)
+class _InPlace:
+    """Torch where OpenVINO is installed but cannot be imported: slower, and the record tells why."""
+
+    torch: Runtime
+
+    @property
+    def device(self) -> str:
+        return f"{self.torch.device} (torch, as openvino cannot be imported)"
+
+    def run(self, density: Planes) -> Planes:
+        return self.torch.run(density)
+
+
+def _describe_broken(error: Exception) -> str:
+    cause = " ".join(f"{type(error).__name__}: {error}".split())  # a library's complaint may have several lines
+    remedy = "Run `pip install --force-reinstall openvino`, or leave the runtime at auto."
+    return f"cannot be imported ({cause}); expected a working package openvino. {remedy}"
 
 
 def _takes_openvino(runtime: RuntimeName, device: DeviceName) -> bool:
     if runtime == "torch":
         return False
     if runtime == "auto":
-        return has_openvino() and (device == "cpu" or (device == "auto" and not may_have_gpu()))
+        return has_openvino() and (device == "cpu" or (device == "auto" and not has_gpu()))
     if device not in ("auto", "cpu"):
         seen, remedy = f"device {device}; expected cpu, where alone it runs", "Pass --device cpu"
         raise UsageError(f"network.runtime {runtime}: {seen}. {remedy}, or leave the runtime at auto.")
@@ -90,6 +120,20 @@ def _takes_openvino(runtime: RuntimeName, device: DeviceName) -> bool:
 def has_openvino() -> bool:
     """Whether OpenVINO is installed; it is not imported."""
     return find_spec("openvino") is not None
+
+
+def has_gpu() -> bool:
+    """Whether torch has a GPU to use; it is asked, and imported for it, only where there may be one.
+
+    Notes
+    -----
+    A driver alone is none: it is installed where a cluster's jobs are handed in, and where the GPUs are hidden.
+    """
+    if not may_have_gpu():
+        return False
+    from hetscore.segmenters.devices import find_device  # torch takes a second and a half to import
+
+    return find_device("auto").type != "cpu"
 
 
 def may_have_gpu() -> bool:

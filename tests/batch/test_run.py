@@ -23,6 +23,7 @@ from hetscore.phantom.pyramid import write_pyramid
 from hetscore.pipeline import Run, ScoredCase, make_segmenter, score_case
 from hetscore.scoring.guidelines import GUIDELINES
 from hetscore.segmenters import Segmenter
+from hetscore.segmenters.watershed import Watershed
 
 
 @pytest.fixture
@@ -140,6 +141,26 @@ class TestRun:
 
         assert run_cases(cases, tmp_path / "out", run).n_done == 3
         assert n_made == 1
+
+    def test_the_device_is_what_found_the_cells(
+        self, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As the segmenter names it."""
+        monkeypatch.setattr(Watershed, "device", "cuda (H100)")
+
+        run_cases(find_cases([empty_slide(tmp_path / "a.tif")]), tmp_path / "out", run)
+
+        assert json.loads((tmp_path / "out" / "run.json").read_text())["device"] == "cuda (H100)"
+
+    def test_no_device_where_no_cells_were_looked_for(self, tmp_path: Path, run: Run) -> None:
+        """Stored cells are scored again without a segmenter, and none is made to be asked."""
+        stored = score_case(CaseInput("a", (SlideInput(empty_slide(tmp_path / "a.tif"), SlideRole.HER2),)), run)
+        again = Run(run.settings, run.model)
+
+        run_cases(find_cases([tmp_path / "a.tif"]), tmp_path / "out", again, score=lambda _: stored)
+
+        assert json.loads((tmp_path / "out" / "run.json").read_text())["device"] is None
+        assert "segmenter" not in vars(again)
 
     def test_case_without_her2_slide(self, tmp_path: Path, run: Run) -> None:
         """A case of H&E slides only is a failure that says what is missing."""

@@ -12,7 +12,8 @@ from hetscore.cli.collector import lasting
 
 @pytest.fixture(autouse=True)
 def _thaw() -> Iterator[None]:
-    """Leave the collector as it was for the other tests."""
+    """Begin as a new process does, whatever was scored in this one before, and leave nothing to the other tests."""
+    gc.unfreeze()
     yield
     gc.unfreeze()
     gc.enable()
@@ -32,6 +33,7 @@ def test_it_wakes_after_an_error() -> None:
         raise ValueError("no model")
 
     assert gc.isenabled()
+    assert gc.get_freeze_count() == 0
 
 
 def test_it_leaves_alone_what_was_made() -> None:
@@ -41,6 +43,19 @@ def test_it_leaves_alone_what_was_made() -> None:
 
     assert all(item is not made for item in gc.get_objects())
     assert gc.get_freeze_count() > 0
+
+
+def test_it_is_done_once() -> None:
+    """What a second command makes in the same process is looked through: it may become garbage."""
+    with lasting():
+        pass
+    first = gc.get_freeze_count()
+
+    with lasting():
+        made: list[dict[str, int]] = [{} for _ in range(3)]
+
+    assert 0 < gc.get_freeze_count() <= first
+    assert any(item is made for item in gc.get_objects())
 
 
 def test_it_stays_off_where_it_was_off() -> None:

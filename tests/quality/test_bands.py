@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hetscore.quality import bands
 from hetscore.quality.bands import Densities, margin_of, plan_bands
 from hetscore.quality.particles import ParticleParams, find_opaque
-from hetscore.quality.refusals import RefusalParams, find_refusals, pink_share
+from hetscore.quality.refusals import RefusalParams, _look, find_refusals
 from hetscore.quality.shapes import smooth
 from hetscore.stain import unmix
 from tests.drawings import STAIN, WHITE, disc, glass, make_thumbnail, paint
@@ -106,12 +106,12 @@ def test_finders_see_the_same_in_any_bands(rows: int, monkeypatch: pytest.Monkey
     gray[disc(SHAPE, 60, 45, 8)] = (90, 90, 90)
     whole = (
         find_opaque(make_thumbnail(gray), WHITE, ParticleParams()),
-        pink_share(RGB, WHITE, RefusalParams()),
+        _look(RGB, WHITE, RefusalParams()).pink_share(RefusalParams()),
         find_refusals(make_thumbnail(gray), WHITE, RefusalParams()),
     )
     monkeypatch.setattr(bands, "BAND_ROWS", rows)
 
     np.testing.assert_array_equal(find_opaque(make_thumbnail(gray), WHITE, ParticleParams()), whole[0])
     assert whole[0].any()
-    assert pink_share(RGB, WHITE, RefusalParams()) == whole[1]
+    assert _look(RGB, WHITE, RefusalParams()).pink_share(RefusalParams()) == whole[1]
     assert find_refusals(make_thumbnail(gray), WHITE, RefusalParams()) == whole[2] == ("grayscale",)

@@ -10,7 +10,7 @@ import pytest
 
 from hetscore.domain import Rgb
 from hetscore.flags import FLAGS, Severity
-from hetscore.quality.refusals import RefusalParams, dark_share, find_refusals, pink_share
+from hetscore.quality.refusals import RefusalParams, _look, dark_share, find_refusals
 from hetscore.stain import find_white
 from tests.drawings import EOSIN, WHITE, disc, glass, make_thumbnail, paint, shine
 from tests.fields import CORES, read_field
@@ -23,6 +23,10 @@ PARAMS = RefusalParams()
 
 def _refusals(rgb: Rgb) -> tuple[str, ...]:
     return find_refusals(make_thumbnail(rgb), WHITE, PARAMS)
+
+
+def _pink_share(rgb: Rgb) -> float:
+    return _look(rgb, WHITE, PARAMS).pink_share(PARAMS)
 
 
 class TestRefusals:
@@ -63,7 +67,7 @@ class TestRefusals:
         density = np.where(vessel[..., None], np.multiply.outer(0.4 * vessel, EOSIN), 0)
         brown = np.multiply.outer(0.4 * (TISSUE & ~vessel), (0.36, 0.57, 0.74))
         rgb = shine(density + brown)
-        assert 0.05 < pink_share(rgb, WHITE, PARAMS) < 0.15
+        assert 0.05 < _pink_share(rgb) < 0.15
         assert _refusals(rgb) == ()
 
 
@@ -119,9 +123,9 @@ class TestShares:
         """A pink speck of 199 pixels is not taken for a stain, one of 200 is."""
         density = np.zeros((20, 20, 3))
         density.reshape(-1, 3)[:199] = 0.5 * np.array(EOSIN)
-        assert pink_share(shine(density), WHITE, PARAMS) == 0.0
+        assert _pink_share(shine(density)) == 0.0
         density.reshape(-1, 3)[199] = 0.5 * np.array(EOSIN)
-        assert pink_share(shine(density), WHITE, PARAMS) == 1.0
+        assert _pink_share(shine(density)) == 1.0
 
 
 class TestRealSlides:

@@ -37,6 +37,13 @@ class TestReadRanges:
         assert list(most) == picture_names(CONFIG)
         assert list(most.values()) == [1.0, 2.0, 3.0, 4.0, 5.0]
 
+    def test_whole_numbers(self, tmp_path: Path) -> None:
+        """Who writes 2 means 2.0."""
+        (tmp_path / "int8.toml").write_text(RANGES.replace(".0\n", "\n"), encoding="utf-8")
+        most = read_ranges(tmp_path / "int8.toml", "ab", CONFIG)
+        assert list(most.values()) == [1.0, 2.0, 3.0, 4.0, 5.0]
+        assert {type(value) for value in most.values()} == {float}
+
     @pytest.mark.parametrize(
         ("edit", "told"),
         [
@@ -44,8 +51,16 @@ class TestReadRanges:
             (lambda text: text.replace("2.0", "0.0"), "most.down.0.second is 0.0; expected a positive number."),
             (lambda text: text.replace("2.0", "inf"), "most.down.0.second is inf; expected a positive number."),
             (lambda text: text.replace("2.0", '"2"'), "most.down.0.second is '2'; expected a positive number."),
+            (lambda text: text.replace("2.0", "true"), "most.down.0.second is True; expected a positive number."),
+            (lambda text: text.replace("2.0", "-2"), "most.down.0.second is -2; expected a positive number."),
+            (lambda text: text.replace("2.0", "1e39"), "most.down.0.second is 1e+39; expected a positive number."),
+            (lambda text: text.replace("2.0", "1e-46"), "most.down.0.second is 1e-46; expected a positive number."),
             (lambda text: text.replace("up.0", "up.1"), "most.up.0.first is None; expected a positive number."),
             (lambda text: text.replace("[most]", "[least]"), "most.down.0.first is None; expected a positive number."),
+            (
+                lambda text: text.replace("[most]", "most = 3\n[more]"),
+                "most is 3; expected a table with a number for each picture.",
+            ),
             (lambda text: text.replace("[most]", "[most"), "not valid TOML ("),
             (
                 lambda text: text + '"up.9.first" = 1.0',

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -21,7 +23,7 @@ from hetscore.phantom.fields import draw_fields
 from hetscore.pipeline import make_segmenter
 from hetscore.segmenters import DeviceName, RuntimeName, runtimes
 from hetscore.segmenters.network import NetworkSegmenter
-from hetscore.segmenters.runtimes import make_runtime, may_have_gpu
+from hetscore.segmenters.runtimes import has_gpu, make_runtime, may_have_gpu
 from hetscore.segmenters.torch_runtime import TorchRuntime
 from hetscore.segmenters.unet import fold_trained
 from hetscore.stain import Stain
@@ -38,7 +40,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Pretend a machine with or without a GPU and OpenVINO."""
 
     def pretend(*, gpu: bool, openvino: bool) -> None:
-        monkeypatch.setattr(runtimes, "may_have_gpu", lambda: gpu)
+        monkeypatch.setattr(runtimes, "has_gpu", lambda: gpu)
         monkeypatch.setattr(runtimes, "has_openvino", lambda: openvino)
 
     return pretend
@@ -109,6 +111,76 @@ class TestChoice:
 
         monkeypatch.setattr(runtimes, "CDLL", refuse)
         assert not may_have_gpu()
+
+    @pytest.mark.parametrize("gpu", [True, False])
+    def test_a_driver_alone_is_no_gpu(self, monkeypatch: pytest.MonkeyPatch, gpu: bool) -> None:
+        """Where torch, once asked, has none to use, the CPU is left, and with it OpenVINO."""
+        monkeypatch.setattr(runtimes, "may_have_gpu", lambda: True)
+        monkeypatch.setattr(runtimes, "has_openvino", lambda: True)
+        monkeypatch.setattr("torch.cuda.is_available", lambda: gpu)
+        monkeypatch.setattr("torch.backends.mps.is_available", lambda: False)
+        assert has_gpu() is gpu
+        assert runtimes._takes_openvino("auto", "auto") is not gpu
+
+    def test_torch_is_not_asked_without_a_driver(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It takes long to import."""
+        monkeypatch.setattr(runtimes, "may_have_gpu", lambda: False)
+        monkeypatch.setitem(sys.modules, "hetscore.segmenters.devices", None)  # an import would fail
+        assert not has_gpu()
+
+
+@pytest.fixture(params=["ImportError('no\\nlibopenvino.so')", "OSError('no\\nlibopenvino.so')"])
+def broken_openvino(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install an OpenVINO before the other that is there but cannot be imported."""
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino" / "__init__.py").write_text(f"raise {request.param}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("openvino", "hetscore.segmenters.openvino_runtime"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+@pytest.mark.usefixtures("broken_openvino")
+class TestBroken:
+    """OpenVINO is installed and does not load, as after half an update or on another system."""
+
+    def test_torch_takes_its_place(self) -> None:
+        """Where the choice was left open; what ran the network says why."""
+        network, noise = fold_trained(random_network((4,))), np.ones((8, 8, 3), np.float32)
+        runtime = make_runtime(network, "auto", "cpu")
+        assert runtime.device == "cpu (torch, as openvino cannot be imported)"
+        assert np.array_equal(runtime.run(noise), TorchRuntime(network, "cpu").run(noise))
+
+    @pytest.mark.parametrize("runtime", ["openvino", "openvino-int8"])
+    def test_who_asks_for_it_is_told(self, runtime: RuntimeName) -> None:
+        """With the cause, in one line."""
+        told = rf"^network\.runtime {runtime}: cannot be imported \(\w+Error: no libopenvino\.so\); expected a working"
+        with pytest.raises(UsageError, match=told):
+            make_runtime(fold_trained(random_network((4,))), runtime, "cpu", {})
+
+
+@needs_openvino
+class TestConverter:
+    """OpenVINO's converter of models stays out, and nobody else is kept from it."""
+
+    def test_it_is_kept_out_of_the_import_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Meanwhile its import fails; afterwards there is no trace, even if OpenVINO could not be imported."""
+        from hetscore.segmenters.openvino_runtime import _CONVERTER, _without_converter
+
+        for name in ("openvino", _CONVERTER):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        with pytest.raises(ImportError, match=_CONVERTER), _without_converter():
+            importlib.import_module(_CONVERTER)
+        assert _CONVERTER not in sys.modules
+
+    def test_an_openvino_that_is_there_is_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever imported it first, with its converter, keeps that."""
+        from hetscore.segmenters.openvino_runtime import _CONVERTER, _without_converter
+
+        converter = ModuleType(_CONVERTER)
+        monkeypatch.setitem(sys.modules, _CONVERTER, converter)
+        with _without_converter():
+            assert sys.modules[_CONVERTER] is converter
+        assert sys.modules[_CONVERTER] is converter
 
 
 def _drawn_field() -> tuple[Rgb, tuple[float, float, float]]:
@@ -219,7 +291,7 @@ from tests.drawings import STAIN, make_tile
 settings = load_settings(None, network={"device": "cpu", "runtime": "openvino"})
 segmenter = hetscore.pipeline.make_segmenter(load_model("gastric-her2", settings), settings)
 labels = segmenter.segment(make_tile(np.full((128, 128, 3), 240, np.uint8)), STAIN)
-reporting = any("telemetry" in name for name in sys.modules)
+reporting = any("telemetry" in name or "openvino.tools.ovc" in name for name in sys.modules)
 print(segmenter.device.startswith("cpu (openvino"), "torch" in sys.modules, reporting)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
