@@ -28,7 +28,7 @@ class TilingParams:
 
     core_px: int = 2560
     """Largest side of a core in tile-image pixels, a multiple of `ALIGN_PX`. It changes speed and memory, never a cell:
-    by those of 2560 a tenth fewer pixels are read than by 2048, and 7.4 mm2 peak at 1.34 instead of 1.27 GiB; by 3072
+    by those of 2560 a tenth fewer pixels are read than by 2048, and 3.7 mm2 peak at 1.34 instead of 1.27 GiB; by 3072
     at 1.57."""
     mpp: float = 0.25
     """Finest useful resolution, um/px: a 1+ line is 0.64 um wide (Scheel 2018), so this samples it two and a half
