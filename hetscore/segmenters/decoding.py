@@ -53,7 +53,7 @@ class NetworkParams:
     """Read around a tile at most, though the maps could depend on 165 um: what lies far away weighs next to nothing. Of
     1,690 cells of five places on four cores none changes with 128 or 96 instead of 192 um (`scripts/measure_margin`).
     Of the 55,274 cells of four cores and four drawn slides none changes when tiles are a sixteenth as large
-    (`tiling.core_px` 512). With 64 um, for a fifth less work, 9 of these are lost, 4 change sides and 5 their class."""
+    (`tiling.core_px` 512). With 64 um, for a tenth less work, 9 of these are lost, 4 change sides and 5 their class."""
     glass_um: float = 32.0
     """Of the margin, as much is read where it is empty glass: a step of the tiles' alignment at 0.25 um/px. Of the same
     55,274 cells one is lost, and none changes its side or its class, against 96 um of glass."""
