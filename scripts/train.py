@@ -2,7 +2,8 @@
 
 Stages, each in a folder of its own under ``--runs``: ``phantoms`` learns from phantoms alone; ``without-...`` goes on
 with phantoms and the read crops of all development cores but two, and is judged on those two; ``final`` goes on with
-all cores. ``export`` makes the model folder. A stage that was stopped goes on where it was, one that is done is passed
+all cores. Each of these goes on again as ``...-unstained``, with drawn unstained tumor and what looks like it.
+``export`` makes the model folder. A stage that was stopped goes on where it was, one that is done is passed
 over. ``--stage small`` takes a few minutes and fails if the loop does not learn.
 """
 
@@ -20,7 +21,16 @@ import torch
 
 from hetscore.segmenters.network import MAPS, NetworkConfig, NetworkParams
 from hetscore.segmenters.unet import SegmentationNetwork
-from scripts.training.examples import PHANTOMS, PHANTOMS_SMALL, Example, PhantomSet, read_crops, read_phantoms
+from scripts.training.examples import (
+    PHANTOMS,
+    PHANTOMS_SMALL,
+    Example,
+    PhantomSet,
+    read_cores,
+    read_crops,
+    read_phantoms,
+    read_unstained,
+)
 from scripts.training.export import write_model
 from scripts.training.judge import judge, judge_regions, report, report_regions
 from scripts.training.loop import Lesson, TrainParams, train
@@ -29,9 +39,17 @@ from scripts.training.restained import restain_crops
 
 PHANTOM_STAGE = TrainParams(steps=1600)
 REAL_STAGE = TrainParams(steps=450, rate=1e-3, seed=2)
+UNSTAINED_STAGE = TrainParams(steps=500, rate=1.5e-3, seed=10, average=0.99)
+"""Short: with 900 steps and fewer crops the network knew drawn tumor better, and the real core it had not seen worse
+(docs/training.md)."""
 SMALL_STAGE = TrainParams(steps=160, batch=4, save_every=40)
 CROP_SHARE = 0.5
 """Of the patches of the real stage; the rest are phantoms, and regions if asked for."""
+LAST_SHARES = {"read": 0.35, "cores": 0.2, "unstained": 0.35}
+"""Of the patches of the unstained stage: crops (and regions) as in the real stage, whole cores, of which the network is
+to say what it said before, and unstained tumor; the rest are phantoms."""
+LAST = "-unstained"
+"""Of the name of a stage that goes on with the one so called."""
 TILES = ("CLDN", "ensemble", "gen2")
 """Gastric tiles of another laboratory. Of how many patients is not known, so they stay together."""
 FOLDS = {
@@ -44,7 +62,8 @@ FOLDS = {
 hold no tumor, and the two that are unstained."""
 HELD_OUT_PHANTOMS = (PhantomSet("typical", 60_001, 2), PhantomSet("hard", 60_002, 2))
 """Judged on; nothing is trained on them."""
-STAGES = ("all", "phantoms", *FOLDS, "final", "export", "small")
+REAL = (*FOLDS, "final")
+STAGES = ("all", "phantoms", *REAL, *(stage + LAST for stage in REAL), "export", "small")
 LEARNED = 0.85
 """The small stage has learned if its last losses are below this share of its first."""
 WITHOUT = ("crops", "restained", "nucleus", "cell", "border")
@@ -74,8 +93,7 @@ class Job:
 
 def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str] = ()) -> None:
     """Run or go on with a stage, and judge it on the images left out, on all if none are, and on phantoms."""
-    is_real = stage in FOLDS or stage == "final"
-    before = job.runs / job.folder_of("phantoms")
+    before = _before(stage)
     sets = PHANTOMS_SMALL if stage == "small" else PHANTOMS
     phantoms = read_phantoms(sets, job.cache, job.processes)
     tests = read_phantoms(HELD_OUT_PHANTOMS, job.cache, job.processes) if stage != "small" else phantoms
@@ -83,7 +101,8 @@ def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str]
     asked = left_out or ("",)
     tests = [*tests, *(crop for crop in crops if crop.group.startswith(tuple(asked)))]
     asked_regions = [region for region in regions if region.image.startswith(tuple(asked))]
-    learned = _real_lessons(job, job.data, crops, regions, left_out) if is_real and job.data else []
+    make_lessons = _last_lessons if stage.endswith(LAST) else _real_lessons
+    learned = make_lessons(job, job.data, crops, regions, left_out) if before and job.data else []
     rest = 1 - sum(lesson.share for lesson in learned)
 
     def tell(step: int, network: SegmentationNetwork) -> None:
@@ -99,11 +118,18 @@ def run_stage(job: Job, stage: str, params: TrainParams, left_out: Sequence[str]
         replace(params, loss_weights=_loss_weights(params, job.without)),
         [*learned, Lesson(phantoms, rest)],
         job.runs / job.folder_of(stage),
-        first=before / "state.pt" if is_real else None,
+        first=job.runs / job.folder_of(before) / "state.pt" if before else None,
         device=job.device,
         workers=job.workers,
         report=tell,
     )
+
+
+def _before(stage: str) -> str | None:
+    """Name the stage that a stage goes on with."""
+    if stage.endswith(LAST):
+        return stage.removesuffix(LAST)
+    return "phantoms" if stage in REAL else None
 
 
 def _real_lessons(
@@ -117,6 +143,19 @@ def _real_lessons(
     if job.region_share:
         lessons.append(Lesson(read_regions(data, painted), job.region_share, even_chances(painted)))
     return lessons
+
+
+def _last_lessons(
+    job: Job, data: Path, crops: Sequence[Example], regions: Sequence[Region], left_out: Sequence[str]
+) -> list[Lesson]:
+    """Take what the real stage learns from, whole cores to keep to, and unstained tumor."""
+    real = _real_lessons(job, data, crops, regions, left_out)
+    total = sum(lesson.share for lesson in real)
+    return [
+        *(replace(lesson, share=LAST_SHARES["read"] * lesson.share / total) for lesson in real),
+        Lesson(read_cores(data, left_out), LAST_SHARES["cores"]),
+        Lesson(read_unstained(job.cache, job.processes), LAST_SHARES["unstained"]),
+    ]
 
 
 def _loss_weights(params: TrainParams, without: frozenset[str]) -> tuple[float, ...]:
@@ -176,13 +215,16 @@ def main() -> None:
 def _run(job: Job, stage: str, name: str) -> None:
     if stage in ("all", "phantoms"):
         run_stage(job, "phantoms", PHANTOM_STAGE)
-    for fold, left_out in FOLDS.items():
-        if stage in ("all", fold):
-            run_stage(job, fold, REAL_STAGE, left_out)
-    if stage in ("all", "final"):
-        run_stage(job, "final", REAL_STAGE)
+    for real in REAL:
+        if stage in ("all", real):
+            run_stage(job, real, REAL_STAGE, FOLDS.get(real, ()))
+        if stage in ("all", real + LAST):
+            run_stage(job, real + LAST, UNSTAINED_STAGE, FOLDS.get(real, ()))
     if stage in ("all", "export") and job.data:
-        write_model(name, job.runs, FOLDS, job.data)
+        logs = ("phantoms", *REAL, *(real + LAST for real in REAL))
+        write_model(
+            name, job.runs, {fold + LAST: images for fold, images in FOLDS.items()}, "final" + LAST, logs, job.data
+        )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from hetscore.phantom import CaseSpec, make_cases
 from hetscore.phantom.fields import LabeledField, draw_fields
 from hetscore.phantom.raster import measure
 from hetscore.slides import open_slide
-from hetscore.stain import find_white
+from hetscore.stain import find_white, optical_density
+from scripts.training.unstained import make_unstained_cases
 
 MPP = 0.5
 """Of the pictures the network sees."""
@@ -69,6 +70,8 @@ class Example:
     """Where a crop lies on its core, level-0 pixels."""
     tissue: NDArray[np.int8] | None = None
     """What a reader painted, `OTHER` or `TUMOR`, and `NOT_READ` elsewhere; None if nothing was painted."""
+    is_unread: bool = False
+    """Nobody read it: what is asked is what the network said before the stage."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +97,28 @@ PHANTOMS = (
 PHANTOMS_SMALL = (PhantomSet("easy", 50_101, 1), PhantomSet("typical", 50_102, 1))
 """Enough to see that the loop learns."""
 
+UNSTAINED = PhantomSet("unstained", 50_201, 24)
+"""Of `make_unstained_cases`, no preset; case i is drawn with the seed + i."""
+GLASS_OD = 0.06
+"""Patches of a whole core are cut around pixels denser than this in some color: of the palest core 6 % are, mostly
+nuclei."""
+
 
 def read_phantoms(sets: Sequence[PhantomSet], cache: Path, processes: int) -> list[Example]:
     """Draw the fields of the sets, or read those drawn before from `cache`."""
+    cases = [(s.seed, case) for s in sets for case in make_cases(s.preset, s.seed, s.n_cases)]
+    return _read_fields(cases, cache, processes)
+
+
+def read_unstained(cache: Path, processes: int, cases: PhantomSet = UNSTAINED) -> list[Example]:
+    """Draw the fields of unstained tumor and of what looks like it, or read those drawn before from `cache`."""
+    drawn = make_unstained_cases(cases.seed, cases.n_cases)
+    return _read_fields([(cases.seed + i, case) for i, case in enumerate(drawn)], cache, processes)
+
+
+def _read_fields(cases: Sequence[tuple[int, CaseSpec]], cache: Path, processes: int) -> list[Example]:
     cache.mkdir(parents=True, exist_ok=True)
-    jobs = [(s.seed, case, cache) for s in sets for case in make_cases(s.preset, s.seed, s.n_cases)]
+    jobs = [(seed, case, cache) for seed, case in cases]
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         files = [path for paths in pool.map(_draw_case, jobs) for path in paths]
     return [_read(path) for path in files]
@@ -168,6 +188,28 @@ def _read(path: Path) -> Example:
             nuclei=file["nuclei"],
             cells=file["cells"],
         )
+
+
+def read_cores(data: Path, left_out: Sequence[str]) -> list[Example]:
+    """Read the development cores whole, but for those whose names begin so; of their nuclei nothing is said."""
+    paths = sorted((data / "eac-tma").glob("*.jpg"))
+    return [_read_core(path) for path in paths if not (left_out and path.name.startswith(tuple(left_out)))]
+
+
+def _read_core(path: Path) -> Example:
+    with open_slide(path, mpp=CORE_MPP, mpp_source=MppSource.COMMAND_LINE) as slide:
+        white = find_white(slide.thumbnail(4.0).rgb)
+        rgb = slide.read(Box(0, 0, slide.info.width // 2 * 2, slide.info.height // 2 * 2), 2)
+    return Example(
+        name=f"whole {path.stem}",
+        group=path.stem,
+        rgb=rgb,
+        white=white,
+        xy=np.zeros((0, 2), np.float32),
+        kind=np.zeros(0, np.int8),
+        known=optical_density(rgb, white).max(axis=2) > GLASS_OD,
+        is_unread=True,
+    )
 
 
 def read_crops(data: Path, reading: int = 0) -> list[Example]:

@@ -45,7 +45,7 @@ from scripts.calibrate_default import (
     named_tumor,
     report_membrane,
 )
-from scripts.training.examples import CORE_MPP, MPP, PHANTOMS, TUMOR, Example, read_crops
+from scripts.training.examples import CORE_MPP, MPP, PHANTOMS, TUMOR, UNSTAINED, Example, read_crops
 from scripts.training.judge import Judged, JudgedRegion, figures, judge_regions, match, report, report_regions
 from scripts.training.regions import load_regions
 
@@ -255,7 +255,9 @@ def _of(crops: Sequence[Example], cores: Sequence[str]) -> list[Example]:
     return [crop for crop in crops if crop.group.startswith(tuple(cores))]
 
 
-def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data: Path) -> None:
+def write_model(
+    name: str, runs: Path, folds: Mapping[str, Sequence[str]], final: str, logs: Sequence[str], data: Path
+) -> None:
     """Make ``models/<name>`` from the runs, and print what its card needs to say.
 
     Parameters
@@ -263,9 +265,13 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
     name : str
         Of the model and its folder.
     runs : Path
-        Folder of the runs: ``phantoms``, ``final`` and those of `folds`.
+        Folder of the runs.
     folds : mapping
         Run -> beginnings of the names of the cores it was not trained on.
+    final : str
+        The run that is shipped.
+    logs : sequence of str
+        The runs, in order, whose logs are joined and drawn.
     data : Path
         Folder of the real images.
     """
@@ -279,9 +285,9 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
     print(report_readers(looked, data, runs, folds))
     regions = list(judge_left_out(runs, folds, data, tumor))
     print(report_regions(regions))
-    network = load_network(runs / "final")
+    network = load_network(runs / final)
     sha256 = write_weights(network, folder)
-    every = {stage: runs / stage for stage in ("phantoms", *folds, "final")}
+    every = {stage: runs / stage for stage in logs}
     write_log(folder, every)
     draw_curves(REPOSITORY / "docs" / f"{name}-training.png", every)
     chance = expit(np.concatenate([part.logit for part in judged]))
@@ -301,7 +307,8 @@ def write_model(name: str, runs: Path, folds: Mapping[str, Sequence[str]], data:
                 "reference_od": find_reference(to_sample(looked)),
             },
             "training": {
-                "data": tuple(f"phantom {p.preset}, seed {p.seed}, {p.n_cases} cases" for p in PHANTOMS) + REAL,
+                "data": tuple(f"phantom {p.preset}, seed {p.seed}, {p.n_cases} cases" for p in (*PHANTOMS, UNSTAINED))
+                + REAL,
                 "mpp": MPP,
                 "licence": "Apache-2.0",
                 "log": LOG_FILE,

@@ -56,7 +56,7 @@ class Lesson:
     """Of each example; None: all are equally likely."""
 
 
-class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class Patches(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
     """Patch i is decided by the seed and i alone: neither workers nor a stop change what is learned from."""
 
     def __init__(self, lessons: Sequence[Lesson], params: TrainParams, start: int) -> None:
@@ -65,11 +65,13 @@ class Patches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.params.steps * self.params.batch - self.start
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.params.seed, self.start + index])
-        patch = cut_patch(self.choose(rng), rng, self.params.augment, self.params.targets)
+        example = self.choose(rng)
+        patch = cut_patch(example, rng, self.params.augment, self.params.targets)
         parts = (patch.density, patch.target.maps, patch.target.weights)
-        return torch.from_numpy(parts[0]), torch.from_numpy(parts[1]), torch.from_numpy(parts[2])
+        density, maps, weights = (torch.from_numpy(part) for part in parts)
+        return density, maps, weights, torch.tensor(example.is_unread)
 
     def choose(self, rng: np.random.Generator) -> Example:
         """Choose a lesson by its share, and one of its examples."""
@@ -101,6 +103,8 @@ class State:
     model: SegmentationNetwork
     average: SegmentationNetwork
     optimizer: torch.optim.Optimizer
+    before: SegmentationNetwork | None
+    """The network the run began with: what it says is asked of unread tissue."""
 
 
 def train(
@@ -127,7 +131,9 @@ def train(
     folder : Path
         Keeps ``state.pt`` and ``log.csv``; a run found there goes on.
     first : Path, optional
-        Weights to begin with, ``state.pt`` of another run.
+        Weights to begin with, ``state.pt`` of another run. What that network says of unread examples is kept to, so
+        that learning from drawn tissue does not undo what was learned of real tissue (Li and Hoiem 2017, learning
+        without forgetting).
     device : str
         As torch names it.
     workers : int
@@ -135,6 +141,8 @@ def train(
     report : callable, optional
         Called with step and network every `TrainParams.save_every` steps.
     """
+    if first is None and any(example.is_unread for lesson in lessons for example in lesson.examples):
+        raise ValueError("unread examples, but no network that says what is asked of them; expected `first`")
     folder.mkdir(parents=True, exist_ok=True)
     state = _begin(config, params, folder, first, device)
     patches = Patches(lessons, params, state.step * params.batch)
@@ -162,7 +170,11 @@ def _begin(config: NetworkConfig, params: TrainParams, folder: Path, first: Path
     torch.manual_seed(params.seed)
     model = SegmentationNetwork(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.rate, weight_decay=params.decay)
-    state = State(0, model, copy.deepcopy(model).eval(), optimizer)
+    weights = None if first is None else torch.load(first, map_location=device, weights_only=True)["average"]
+    if weights is not None:
+        model.load_state_dict(weights)
+    before = None if weights is None else copy.deepcopy(model).eval()
+    state = State(0, model, copy.deepcopy(model).eval(), optimizer, before)
     path = folder / "state.pt"
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
@@ -170,20 +182,18 @@ def _begin(config: NetworkConfig, params: TrainParams, folder: Path, first: Path
         model.load_state_dict(saved["model"])
         state.average.load_state_dict(saved["average"])
         optimizer.load_state_dict(saved["optimizer"])
-    elif first is not None:
-        weights = torch.load(first, map_location=device, weights_only=True)["average"]
-        model.load_state_dict(weights)
-        state.average.load_state_dict(weights)
     return state
 
 
 def _step(state: State, params: TrainParams, batch: list[Tensor]) -> list[float]:
-    density, maps, weights = batch
+    density, maps, weights, is_unread = batch
     state.model.train()
     for group in state.optimizer.param_groups:
         group["lr"] = params.rate * _schedule(state.step / params.steps)
-    logits = state.model(normalize(density).contiguous(memory_format=torch.channels_last))
-    parts = losses(logits, maps, weights)
+    shown = normalize(density).contiguous(memory_format=torch.channels_last)
+    if state.before is not None and is_unread.any():
+        maps[is_unread], weights[is_unread] = _ask(state.before, shown[is_unread]), 1.0
+    parts = losses(state.model(shown), maps, weights)
     loss = (parts * torch.tensor(params.loss_weights, device=parts.device)).sum()
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
@@ -192,6 +202,13 @@ def _step(state: State, params: TrainParams, batch: list[Tensor]) -> list[float]
     state.step += 1
     _average(state, min(params.average, (1 + state.step) / (10 + state.step)))
     return [float(part) for part in parts.detach()]
+
+
+@torch.no_grad()
+def _ask(network: SegmentationNetwork, shown: Tensor) -> Tensor:
+    """Probabilities of all maps, as wanted ones: cross entropy takes them as well as truths."""
+    said: Tensor = torch.sigmoid(network(shown))
+    return said
 
 
 def _schedule(share: float) -> float:

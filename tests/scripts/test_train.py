@@ -17,6 +17,7 @@ from scripts.train import Job
         ("final", {"cell", "border"}, 0.2, "final-no-border-no-cell-regions-0.2"),
         ("phantoms", {"restained"}, 0.2, "phantoms"),
         ("small", {"border"}, 0.0, "small-no-border"),
+        ("final-unstained", {"restained"}, 0.0, "final-unstained-no-restained"),
     ],
 )
 def test_an_ablation_has_a_folder_of_its_own(stage: str, without: set[str], regions: float, folder: str) -> None:

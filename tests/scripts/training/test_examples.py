@@ -7,7 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.training.examples import DOUBT, OTHER, TUMOR, read_crops
+from scripts.training.examples import DOUBT, OTHER, TUMOR, read_cores, read_crops
+
+
+def test_whole_cores_are_asked_nothing_of(shared_data: Callable[[str], Path]) -> None:
+    """Those left out are not among them; no nucleus is named, and patches are cut around dark pixels."""
+    cores = read_cores(shared_data("annotations").parent, ["1_154a", "3_a1f1", "0_", "2_"])
+    assert [core.group[:6] for core in cores] == ["1_f8a2"]
+    assert cores[0].is_unread
+    assert len(cores[0].xy) == 0
+    assert 0.03 < cores[0].known.mean() < 0.5
 
 
 def test_every_crop_is_read_once_by_its_first_reader(shared_data: Callable[[str], Path]) -> None:

@@ -55,6 +55,32 @@ def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
         torch.testing.assert_close(later.state_dict()[name], value)
 
 
+def test_of_unread_tissue_it_keeps_to_what_it_said(tmp_path: Path) -> None:
+    """What a truth would say of an unread picture changes nothing, and what the network said hardly changes."""
+    torch.set_num_threads(1)
+    first = tmp_path / "first" / "state.pt"
+    train(CONFIG, replace(PARAMS, steps=60, rate=0.01), [Lesson([spotted()])], first.parent, workers=0)
+    params = replace(PARAMS, steps=60, rate=0.003)
+    other = replace(spotted(), kind=1 - spotted().kind)
+    pictures = {"read": other, "unread": replace(spotted(), is_unread=True), "also": replace(other, is_unread=True)}
+    runs = {name: train(CONFIG, params, [Lesson([p])], tmp_path / name, first=first, workers=0)
+            for name, p in pictures.items()}  # fmt: skip
+    for name, value in weights(tmp_path / "also").items():
+        torch.testing.assert_close(weights(tmp_path / "unread")[name], value)
+    shown = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    said = train(CONFIG, replace(params, steps=0), [Lesson([spotted()])], tmp_path / "no", first=first, workers=0)(
+        shown
+    )
+    moved = {name: float((network(shown) - said).detach()[:, TUMOR].abs().mean()) for name, network in runs.items()}
+    assert moved["unread"] < 0.5 * moved["read"]
+
+
+def test_unread_tissue_needs_a_network_to_ask(tmp_path: Path) -> None:
+    """At the first stage nothing was said yet."""
+    with pytest.raises(ValueError, match="expected `first`"):
+        train(CONFIG, PARAMS, [Lesson([replace(spotted(), is_unread=True)])], tmp_path, workers=0)
+
+
 def test_nothing_known_is_nothing_lost() -> None:
     """Pixels of weight 0 do not count, and a map of which nothing is known has no loss."""
     maps, known = torch.zeros(1, len(MAPS), 4, 4), torch.ones(1, len(MAPS), 4, 4)
