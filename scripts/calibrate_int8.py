@@ -51,7 +51,8 @@ def read_densities(data: Path | None) -> Iterator[Planes]:
     for path in sorted((data / "eac-tma").glob("*.jpg")) if data else ():
         with open_slide(path, mpp=CORE_MPP, mpp_source=MppSource.COMMAND_LINE) as slide:
             white = find_white(slide.thumbnail(4.0).rgb)
-            left, top = ((side - CORE_PX) // 2 for side in (slide.info.width, slide.info.height))
+            # the corner of a whole block of 2 x 2 pixels, as every place read at downsample 2
+            left, top = ((side - CORE_PX) // 4 * 2 for side in (slide.info.width, slide.info.height))
             yield optical_density(slide.read(Box(left, top, CORE_PX, CORE_PX), 2), white)
 
 

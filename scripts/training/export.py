@@ -55,7 +55,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent.parent
 LOG_FILE = "training-log.csv"
 REAL = ("eac-tma (bozeklab/HER2-overexpression, Apache-2.0), 62 crops of 8 cores with our points",)
 """Of the training data, what was not drawn."""
-CALIBRATED = "2026-11b"
+CALIBRATED = "2026-11c"
 """Part of the name of the membrane calibration."""
 
 
@@ -155,19 +155,21 @@ def write_log(folder: Path, runs: Mapping[str, Path]) -> None:
 
 def draw_curves(path: Path, runs: Mapping[str, Path]) -> None:
     """Draw the losses of the runs, one panel a map, smoothed over a twentieth of each run."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3), layout="constrained")
+    colors = colormaps["tab20"].colors  # type: ignore[attr-defined]
+    figure = Figure(figsize=(14, 3), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(MAPS), sharex=True), MAPS, strict=True):
-        for stage, run in runs.items():
+        for (stage, run), color in zip(runs.items(), colors, strict=False):
             with (run / "log.csv").open(newline="", encoding="utf-8") as log:
                 rows = list(csv.DictReader(log))
             values = np.array([float(row[name]) for row in rows])
             n = max(1, math.ceil(len(values) / 20))
             smooth = np.convolve(values, np.full(n, 1 / n), mode="valid")
-            axis.plot([int(row["step"]) for row in rows][n - 1 :], smooth, label=stage, linewidth=1)
+            axis.plot([int(row["step"]) for row in rows][n - 1 :], smooth, label=stage, linewidth=1, color=color)
         axis.set(title=name, xlabel="step", yscale="log")
-    figure.axes[-1].legend(fontsize=6)
+    figure.legend(*figure.axes[-1].get_legend_handles_labels(), loc="outside right upper", fontsize=7)
     figure.savefig(path, dpi=90)
 
 

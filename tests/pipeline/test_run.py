@@ -33,5 +33,5 @@ class TestErrorsInEightBits:
 
     def test_a_file_of_the_other_precision_is_refused(self) -> None:
         """Even where it is asked for by name."""
-        with pytest.raises(UsageError, match=r"counted with calibration gastric-her2-2026-11b; expected .* \+ int8"):
+        with pytest.raises(UsageError, match=r"counted with calibration gastric-her2-2026-11c; expected .* \+ int8"):
             with_errors(_run("openvino-int8", SHIPPED))

@@ -266,10 +266,10 @@ class TestMaybeTumor:
 
     @pytest.mark.parametrize(
         ("n_cells", "p_tumor", "is_flagged"),
-        [(400, 0.06, True), (400, 0.03, False), (4000, 0.006, False), (300, 0.4, True), (30, 0.4, False)],
+        [(400, 0.09, True), (400, 0.06, False), (4000, 0.07, False), (300, 0.4, True), (30, 0.4, False)],
     )
     def test_by_the_probabilities_of_all_cells(self, n_cells: int, p_tumor: float, is_flagged: bool) -> None:
-        """Twenty expected cells, and one in fifty of the fragment: many cells of almost no chance are no doubt."""
+        """Twenty expected cells, and eight in a hundred of the fragment: many cells of little chance are no doubt."""
         cells = make_cells(list(range(n_cells)), [0.0] * n_cells, [0] * n_cells, [p_tumor] * n_cells)
         found = score_fragment(make_fragment(), cells, MPP, GUIDELINES["gastric-biopsy"])
         assert found.expected_tumor == pytest.approx(n_cells * p_tumor, rel=1e-5)
