@@ -1,6 +1,6 @@
 """Draw the places that decided the labels of some cases: python -m scripts.draw_verdict RESULTS CASE... --sheet FILE.
 
-A row a case: what was said of it and why, the slide with its fragments, and the first fields that decide, as in the
+A row a case: what was said of it and why, the slide with its fragments, and the first field that decides, as in the
 report. For docs/verdict.md; the cases are those of `scripts/verdict_cases.py`.
 """
 
@@ -36,7 +36,10 @@ def draw_case(folder: Path) -> Rgb:
     views = [_fit(read_picture(folder / "pictures" / picture["file"])) for picture in shown]
     views += [np.full((SIDE, SIDE, 3), 255, np.uint8)] * (1 + N_FIELDS - len(views))
     case = read_case_json(folder / CASE_FILE)
-    lines = [f"{case.case_id}: {case.label}. {case.reason}", *(f"> {p['caption']}" for p in shown[1:])]
+    lines = [
+        f"{case.case_id}: {case.label}. {case.reason}",
+        *(f"> {p['caption']}" for p in shown if p["kind"] == "field"),
+    ]
     return np.vstack([write_lines(lines, SIDE * len(views)), np.hstack(views)])
 
 
@@ -76,7 +79,8 @@ def main() -> None:
     if missing:
         parser.error(f"{given.results} holds no case {', '.join(missing)}")
     sheet = np.vstack([draw_case(given.results / "cases" / case) for case in given.cases])
-    cv2.imwrite(str(given.sheet), sheet, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    if not cv2.imwrite(str(given.sheet), sheet, [cv2.IMWRITE_JPEG_QUALITY, QUALITY]):
+        parser.error(f"--sheet {given.sheet} cannot be written; expected a .jpg in a folder that exists")
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ from scripts.training.restained import restain_crops
 PHANTOM_STAGE = TrainParams(steps=1600)
 REAL_STAGE = TrainParams(steps=450, rate=1e-3, seed=2)
 UNSTAINED_STAGE = TrainParams(steps=500, rate=1.5e-3, seed=10, average=0.99)
-"""Short: with 900 steps and fewer crops the network knew drawn tumor better, and the real core it had not seen worse
-(docs/training.md)."""
+"""Chosen with `LAST_SHARES` among six that were tried on one fold, docs/training.md: with 900 steps and fewer crops the
+network knew drawn tumor better, and the real core it had not seen worse. So short a run wants a short mean."""
 SMALL_STAGE = TrainParams(steps=160, batch=4, save_every=40)
 CROP_SHARE = 0.5
 """Of the patches of the real stage; the rest are phantoms, and regions if asked for."""
@@ -66,8 +66,10 @@ REAL = (*FOLDS, "final")
 STAGES = ("all", "phantoms", *REAL, *(stage + LAST for stage in REAL), "export", "small")
 LEARNED = 0.85
 """The small stage has learned if its last losses are below this share of its first."""
-WITHOUT = ("crops", "restained", "nucleus", "cell", "border")
-"""What an ablation can leave out: data of the real stage, or a map (its loss then counts nothing)."""
+WITHOUT = ("crops", "restained", "cores", "unstained", "nucleus", "cell", "border")
+"""What an ablation can leave out: data of the two later stages, or a map (its loss then counts nothing)."""
+LAST_ONLY = frozenset({"cores", "unstained"})
+"""Of these, what only the unstained stage learns from."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Job:
         """Name the folder of a stage: an ablation has its own, so that it never goes on with another recipe's run."""
         is_drawn = stage in ("phantoms", "small")  # only the maps matter there
         without = self.without & set(MAPS) if is_drawn else self.without
+        without = without if stage.endswith(LAST) else without - LAST_ONLY
         regions = [f"regions-{self.region_share:g}"] if self.region_share and not is_drawn else []
         return "-".join([stage, *(f"no-{name}" for name in sorted(without)), *regions])
 
@@ -151,11 +154,12 @@ def _last_lessons(
     """Take what the real stage learns from, whole cores to keep to, and unstained tumor."""
     real = _real_lessons(job, data, crops, regions, left_out)
     total = sum(lesson.share for lesson in real)
-    return [
-        *(replace(lesson, share=LAST_SHARES["read"] * lesson.share / total) for lesson in real),
-        Lesson(read_cores(data, left_out), LAST_SHARES["cores"]),
-        Lesson(read_unstained(job.cache, job.processes), LAST_SHARES["unstained"]),
-    ]
+    lessons = [replace(lesson, share=LAST_SHARES["read"] * lesson.share / total) for lesson in real]
+    if "cores" not in job.without:
+        lessons.append(Lesson(read_cores(data, left_out), LAST_SHARES["cores"]))
+    if "unstained" not in job.without:
+        lessons.append(Lesson(read_unstained(job.cache, job.processes), LAST_SHARES["unstained"]))
+    return lessons
 
 
 def _loss_weights(params: TrainParams, without: frozenset[str]) -> tuple[float, ...]:
@@ -193,7 +197,10 @@ def main() -> None:
         "--without", choices=WITHOUT, action="append", default=[], help="leave this out, to see what it is worth"
     )
     parser.add_argument(
-        "--regions", type=float, default=0.0, help="share of the real stage's patches cut from painted regions"
+        "--regions",
+        type=float,
+        default=0.0,
+        help="share of the real stage's patches cut from painted regions; beside the crops in the stage after it too",
     )
     given = parser.parse_args()
     if not 0 <= given.regions <= 1 - CROP_SHARE:

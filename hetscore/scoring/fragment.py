@@ -57,8 +57,9 @@ class FragmentParams:
     """More saturated cells, or hidden nuclei, than this are told: as many as unscored ones."""
     maybe_tumor_share: float = 0.08
     """Mean probability of tumor of a fragment's cells from which tumor is not excluded, though hardly a cell is called
-    so: the 27 fragments without tumor of the slides drawn to count errors reach 0.067 (metaplasia), drawn unstained
-    signet-ring and diffuse tumor begins at 0.099 in poor optics; between the two (docs/verdict.md)."""
+    so: the 27 fragments without tumor of the slides drawn to count errors reach 0.067 (metaplasia), eight drawn fields
+    of unstained signet-ring and diffuse tumor 0.099 at least; between the two. Not told is unstained tumor that is a
+    small part of a fragment (docs/verdict.md)."""
     clear_negative_p: float = 0.9
     """Least probability of 0 or 1+ of a clearly negative cell. On the `hard` slides drawn to count errors 2 % of the
     misread cells reach it and all truly negative ones (docs/verdict.md); those were unstained: of 1+ fewer will."""

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,7 @@ def draw_curves(path: Path, runs: Mapping[str, Path]) -> None:
     colors = colormaps["tab20"].colors  # type: ignore[attr-defined]
     figure = Figure(figsize=(14, 3), layout="constrained")
     for axis, name in zip(figure.subplots(1, len(MAPS), sharex=True), MAPS, strict=True):
-        for (stage, run), color in zip(runs.items(), colors, strict=False):
+        for (stage, run), color in zip(runs.items(), cycle(colors), strict=False):
             with (run / "log.csv").open(newline="", encoding="utf-8") as log:
                 rows = list(csv.DictReader(log))
             values = np.array([float(row[name]) for row in rows])

@@ -170,14 +170,16 @@ def _begin(config: NetworkConfig, params: TrainParams, folder: Path, first: Path
     torch.manual_seed(params.seed)
     model = SegmentationNetwork(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=params.rate, weight_decay=params.decay)
-    weights = None if first is None else torch.load(first, map_location=device, weights_only=True)["average"]
-    if weights is not None:
-        model.load_state_dict(weights)
-    before = None if weights is None else copy.deepcopy(model).eval()
-    state = State(0, model, copy.deepcopy(model).eval(), optimizer, before)
     path = folder / "state.pt"
-    if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
+    saved = torch.load(path, map_location=device, weights_only=True) if path.exists() else None
+    before = None
+    if first is not None and (saved is None or saved["step"] < params.steps):  # a run that is done needs no other
+        if not first.exists():
+            raise FileNotFoundError(f"{first}: no such run; expected the stage {first.parent.name} to be done first")
+        model.load_state_dict(torch.load(first, map_location=device, weights_only=True)["average"])
+        before = copy.deepcopy(model).eval()
+    state = State(0, model, copy.deepcopy(model).eval(), optimizer, before)
+    if saved is not None:
         state.step = saved["step"]
         model.load_state_dict(saved["model"])
         state.average.load_state_dict(saved["average"])

@@ -20,13 +20,14 @@ PAGES = (
     ((Tissue.DIFFUSE, FAINT), (Tissue.MIXED, UNSTAINED), (Tissue.METAPLASIA, UNSTAINED),
      (Tissue.DIFFUSE, UNSTAINED)),
 )  # fmt: skip
-"""Fragments of the cases in turn: the first seen in usual optics, the second in poor ones."""
+"""Fragments of the cases in turn: the first seen in usual optics, the second in poor ones, which so never show pure
+signet-ring tumor and muscle. By choice, as are the numbers below."""
 DAMAGED_EVERY, DAMAGE = 3, 0.25
-"""Cases in turn of which a share is necrotic or crushed: it is neither tumor nor to be taken for it."""
+"""Cases in turn of which a share is necrotic or crushed. Nothing is asked there: it only lies beside the tumor."""
 DIAMETER_UM = (380.0, 560.0)
 NORMAL_CHANCE = 0.4
 QUALITY = (65, 92)
-"""JPEG, from the worst of `hard` to the best of `typical`."""
+"""JPEG, 65 to 91: within the 60 to 91 of `hard` and `typical`."""
 
 
 def make_unstained_cases(seed: int, n_cases: int) -> tuple[CaseSpec, ...]:

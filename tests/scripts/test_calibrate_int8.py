@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,15 @@ from scripts.measure_int8 import COLUMNS, format_row
 from tests.segmenters.builders import make_network
 
 script = pytest.importorskip("scripts.calibrate_int8", reason="openvino is not installed")
+
+
+def test_the_middle_of_every_core_can_be_read(
+    shared_data: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cores differ in size by single pixels: the corner of the middle is a whole block all the same."""
+    monkeypatch.setattr(script, "PHANTOMS", ())
+    shapes = [density.shape for density in script.read_densities(shared_data("eac-tma").parent)]
+    assert shapes == [(script.CORE_PX // 2, script.CORE_PX // 2, 3)] * 8
 
 
 def test_ranges_are_of_the_channel_that_goes_highest() -> None:

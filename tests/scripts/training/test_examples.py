@@ -10,7 +10,7 @@ import numpy as np
 from scripts.training.examples import DOUBT, OTHER, TUMOR, read_cores, read_crops
 
 
-def test_whole_cores_are_asked_nothing_of(shared_data: Callable[[str], Path]) -> None:
+def test_of_whole_cores_no_nucleus_is_named(shared_data: Callable[[str], Path]) -> None:
     """Those left out are not among them; no nucleus is named, and patches are cut around dark pixels."""
     cores = read_cores(shared_data("annotations").parent, ["1_154a", "3_a1f1", "0_", "2_"])
     assert [core.group[:6] for core in cores] == ["1_f8a2"]

@@ -75,6 +75,48 @@ def test_of_unread_tissue_it_keeps_to_what_it_said(tmp_path: Path) -> None:
     assert moved["unread"] < 0.5 * moved["read"]
 
 
+def test_of_a_batch_only_the_unread_patches_are_asked_of_the_network(tmp_path: Path) -> None:
+    """The truth of the read ones still counts: with another, other weights come out."""
+    torch.set_num_threads(1)
+    first = tmp_path / "first" / "state.pt"
+    train(CONFIG, PARAMS, [Lesson([spotted()])], first.parent, workers=0)
+    unread = Lesson([replace(spotted(), is_unread=True)], 0.5)
+    for name, read in (("one", spotted()), ("other", replace(spotted(), kind=1 - spotted().kind))):
+        params = replace(PARAMS, batch=8)  # each batch holds both
+        train(CONFIG, params, [Lesson([read], 0.5), unread], tmp_path / name, first=first, workers=0)
+    one, other = weights(tmp_path / "one"), weights(tmp_path / "other")
+    assert any(not torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_stopped_run_is_still_asked_what_the_first_network_said(tmp_path: Path) -> None:
+    """Not what the run itself had come to say: stopped or not, the weights are the same."""
+
+    def stop(step: int, _: object) -> None:
+        if step == 30:
+            raise KeyboardInterrupt
+
+    torch.set_num_threads(1)
+    first, params = tmp_path / "first" / "state.pt", replace(PARAMS, steps=60, save_every=30, rate=0.01)
+    train(CONFIG, params, [Lesson([spotted()])], first.parent, workers=0)
+    lessons = [Lesson([replace(spotted(), kind=1 - spotted().kind)], 0.5),
+               Lesson([replace(spotted(), is_unread=True)], 0.5)]  # fmt: skip
+    train(CONFIG, params, lessons, tmp_path / "whole", first=first, workers=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(CONFIG, params, lessons, tmp_path / "cut", first=first, workers=0, report=stop)
+    train(CONFIG, params, lessons, tmp_path / "cut", first=first, workers=0)
+    for name, value in weights(tmp_path / "whole").items():
+        torch.testing.assert_close(weights(tmp_path / "cut")[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_a_run_that_is_done_needs_the_one_before_no_more(tmp_path: Path) -> None:
+    """One that is not names the stage that is missing."""
+    first = tmp_path / "phantoms" / "state.pt"
+    with pytest.raises(FileNotFoundError, match="expected the stage phantoms to be done first"):
+        train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "final", first=first, workers=0)
+    train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "final", workers=0)
+    train(CONFIG, PARAMS, [Lesson([spotted()])], tmp_path / "final", first=first, workers=0)
+
+
 def test_unread_tissue_needs_a_network_to_ask(tmp_path: Path) -> None:
     """At the first stage nothing was said yet."""
     with pytest.raises(ValueError, match="expected `first`"):
