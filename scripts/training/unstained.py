@@ -23,7 +23,7 @@ PAGES = (
 """Fragments of the cases in turn: the first seen in usual optics, the second in poor ones, which so never show pure
 signet-ring tumor and muscle. By choice, as are the numbers below."""
 DAMAGED_EVERY, DAMAGE = 3, 0.25
-"""Cases in turn of which a share is necrotic or crushed. Nothing is asked there: it only lies beside the tumor."""
+"""Cases in turn of which a share is necrotic or crushed: no nucleus is wanted there, of tumor nothing is asked."""
 DIAMETER_UM = (380.0, 560.0)
 NORMAL_CHANCE = 0.4
 QUALITY = (65, 92)
