@@ -6,8 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from scripts.training.examples import DOUBT, OTHER, TUMOR, read_cores, read_crops
+from scripts.training import examples
+from scripts.training.examples import DOUBT, OTHER, TUMOR, PhantomSet, read_cores, read_crops, read_unstained
+
+
+def test_each_unstained_case_has_a_seed_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases of equal size would else have their noise in common."""
+    monkeypatch.setattr(examples, "_read_fields", lambda cases, *_: [(seed, case.case_id) for seed, case in cases])
+    drawn: object = read_unstained(tmp_path, 1, PhantomSet("unstained", 7, 3))
+    assert drawn == [(7, "x0"), (8, "x1"), (9, "x2")]
 
 
 def test_of_whole_cores_no_nucleus_is_named(shared_data: Callable[[str], Path]) -> None:
