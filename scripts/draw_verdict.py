@@ -30,16 +30,12 @@ QUALITY = 85
 def draw_case(folder: Path) -> Rgb:
     """Draw a case's row: text above, pictures below."""
     pictures = json.loads((folder / "pictures" / "index.json").read_text(encoding="utf-8"))
-    shown = [p for p in pictures if p["kind"] == "overview"][:1] + [p for p in pictures if p["kind"] == "field"][
-        :N_FIELDS
-    ]
+    overviews, fields = ([p for p in pictures if p["kind"] == kind] for kind in ("overview", "field"))
+    shown = overviews[:1] + fields[:N_FIELDS]
     views = [_fit(read_picture(folder / "pictures" / picture["file"])) for picture in shown]
     views += [np.full((SIDE, SIDE, 3), 255, np.uint8)] * (1 + N_FIELDS - len(views))
     case = read_case_json(folder / CASE_FILE)
-    lines = [
-        f"{case.case_id}: {case.label}. {case.reason}",
-        *(f"> {p['caption']}" for p in shown if p["kind"] == "field"),
-    ]
+    lines = [f"{case.case_id}: {case.label}. {case.reason}", *(f"> {field['caption']}" for field in fields[:N_FIELDS])]
     return np.vstack([write_lines(lines, SIDE * len(views)), np.hstack(views)])
 
 

@@ -193,7 +193,7 @@ def _read(path: Path) -> Example:
 def read_cores(data: Path, left_out: Sequence[str]) -> list[Example]:
     """Read the development cores whole, but for those whose names begin so; of their nuclei nothing is said."""
     paths = sorted((data / "eac-tma").glob("*.jpg"))
-    return [_read_core(path) for path in paths if not (left_out and path.name.startswith(tuple(left_out)))]
+    return [_read_core(path) for path in paths if not path.name.startswith(tuple(left_out))]
 
 
 def _read_core(path: Path) -> Example:
